@@ -1,0 +1,52 @@
+package exchange
+
+// Exchange is one request, its answer and what is known of both. It is reused for
+// every request of a connection; Reset keeps its memory.
+type Exchange struct {
+	Conn     *Connection
+	Client   Client
+	Request  Request
+	Response Response
+	Record   Record
+	Arena    Arena
+}
+
+// Reset makes the exchange ready for the next request of the same connection.
+func (x *Exchange) Reset() {
+	fields, rfields := x.Request.Fields[:0], x.Response.Fields[:0]
+	x.Request = Request{Fields: fields}
+	x.Response = Response{Fields: rfields}
+	x.Record = Record{Priority: NoRule}
+	x.Arena.Reset()
+}
+
+// Arena gives out small byte slices that live as long as the exchange. It grows to
+// what the largest exchange of the connection needed and allocates no more after that.
+type Arena struct {
+	buf []byte
+}
+
+// Reset takes back all that was given out.
+func (a *Arena) Reset() { a.buf = a.buf[:0] }
+
+// Begin returns an empty slice to append to; End takes it back in. Between the two,
+// nothing else may use the arena.
+func (a *Arena) Begin() []byte { return a.buf[len(a.buf):] }
+
+// End keeps what was appended to the slice of Begin and returns it, fixed in length.
+func (a *Arena) End(b []byte) []byte {
+	if cap(a.buf) > 0 && len(b) <= cap(a.buf)-len(a.buf) {
+		a.buf = a.buf[:len(a.buf)+len(b)]
+	} else {
+		// The append outgrew the block: its new, larger block serves from now on, and the
+		// old one lives as long as something points into it.
+		a.buf = b
+	}
+	return b[:len(b):len(b)]
+}
+
+// Copy returns a copy of s in the arena.
+func (a *Arena) Copy(s []byte) []byte { return a.End(append(a.Begin(), s...)) }
+
+// CopyString returns a copy of s in the arena.
+func (a *Arena) CopyString(s string) []byte { return a.End(append(a.Begin(), s...)) }
