@@ -1,0 +1,226 @@
+// Package targetconn opens, keeps and closes HTTP/1 connections to one target.
+package targetconn
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/evenkeel/evenkeel/proxy/internal/wire"
+)
+
+// Errors by which the forwarder tells a connection that took too long (504) from one
+// that was refused or broke (502).
+var (
+	ErrConnect        = errors.New("connect to target")
+	ErrConnectTimeout = errors.New("connect to target timed out")
+	ErrTLS            = errors.New("tls handshake with target")
+	ErrTLSTimeout     = errors.New("tls handshake with target timed out")
+	// ErrClosed: the target left its group for good.
+	ErrClosed = errors.New("target is gone")
+)
+
+// Config says how to reach one target.
+type Config struct {
+	// Address is host:port.
+	Address string
+	// TLS is nil for plain HTTP. The pool clones nothing: it must not change.
+	TLS *tls.Config
+	// ConnectTimeout bounds the TCP handshake, TLSHandshakeTimeout the TLS handshake. An ALB's
+	// are fixed at 10 s.
+	ConnectTimeout      time.Duration
+	TLSHandshakeTimeout time.Duration
+	// IdleConnections is how many idle connections are kept; more are closed.
+	IdleConnections int
+	// IdleTimeout is how long an idle connection is kept.
+	IdleTimeout time.Duration
+	// Shards spreads the idle connections so that client connections on different cores do
+	// not meet in one lock. Default 1.
+	Shards int
+}
+
+// Conn is a connection to the target. Between Get or Dial and Put or Discard one
+// exchange owns it.
+type Conn struct {
+	*wire.Conn
+	// Reused says that the connection has served an exchange before.
+	Reused bool
+
+	idleSince int64
+	next      *Conn
+}
+
+// Pool keeps the connections to one target. It knows every open connection, so that the
+// end of a deregistration delay can cut what is still in flight.
+type Pool struct {
+	cfg    Config
+	shards []shard
+
+	mu     sync.Mutex
+	open   map[*Conn]struct{}
+	closed bool
+}
+
+// shard is a stack of idle connections: the one used last is the warmest, and the ones
+// below it time out when traffic falls.
+type shard struct {
+	mu   sync.Mutex
+	top  *Conn
+	size int
+	_    [40]byte // keeps neighbours off one cache line
+}
+
+// NewPool returns an empty pool; nothing is opened before the first request.
+func NewPool(cfg Config) *Pool {
+	n := max(cfg.Shards, 1)
+	return &Pool{cfg: cfg, shards: make([]shard, n), open: map[*Conn]struct{}{}}
+}
+
+// Get returns an idle connection that is still open and silent, or nil. A connection on
+// which the target has sent something unasked is never used again: those bytes would be
+// taken for the next answer.
+func (p *Pool) Get(shardHint uint32, now time.Time) *Conn {
+	n := uint32(len(p.shards))
+	for i := range n {
+		s := &p.shards[(shardHint+i)%n]
+		for {
+			c := s.pop()
+			if c == nil {
+				break
+			}
+			if now.UnixNano()-c.idleSince < int64(p.cfg.IdleTimeout) && c.Peek() == wire.Quiet {
+				c.Reused = true
+				return c
+			}
+			p.Discard(c)
+		}
+	}
+	return nil
+}
+
+func (s *shard) pop() *Conn {
+	s.mu.Lock()
+	c := s.top
+	if c != nil {
+		s.top, c.next = c.next, nil
+		s.size--
+	}
+	s.mu.Unlock()
+	return c
+}
+
+// Put keeps the connection for the next exchange. Nothing may be left to read on it.
+func (p *Pool) Put(shardHint uint32, c *Conn, now time.Time) {
+	s := &p.shards[shardHint%uint32(len(p.shards))]
+	c.idleSince = now.UnixNano()
+	limit := (p.cfg.IdleConnections + len(p.shards) - 1) / len(p.shards)
+	s.mu.Lock()
+	if s.size < limit {
+		c.next, s.top = s.top, c
+		s.size++
+		c = nil
+	}
+	s.mu.Unlock()
+	if c != nil {
+		p.Discard(c)
+	}
+}
+
+// Discard closes the connection.
+func (p *Pool) Discard(c *Conn) {
+	p.mu.Lock()
+	delete(p.open, c)
+	p.mu.Unlock()
+	_ = c.Close()
+}
+
+// Dial opens a connection. The error wraps one of the Err values above.
+func (p *Pool) Dial(ctx context.Context) (*Conn, error) {
+	p.mu.Lock()
+	closed := p.closed
+	p.mu.Unlock()
+	if closed {
+		return nil, ErrClosed
+	}
+	d := net.Dialer{Timeout: p.cfg.ConnectTimeout, KeepAlive: -1}
+	nc, err := d.DialContext(ctx, "tcp", p.cfg.Address)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", classify(err, ErrConnect, ErrConnectTimeout), err)
+	}
+	tcp, _ := nc.(*net.TCPConn)
+	if p.cfg.TLS != nil {
+		if nc, err = p.handshake(ctx, nc); err != nil {
+			return nil, err
+		}
+	}
+	c := &Conn{Conn: wire.NewConn(nc, tcp)}
+	p.mu.Lock()
+	if closed = p.closed; !closed {
+		p.open[c] = struct{}{}
+	}
+	p.mu.Unlock()
+	if closed {
+		_ = c.Close()
+		return nil, ErrClosed
+	}
+	return c, nil
+}
+
+func (p *Pool) handshake(ctx context.Context, nc net.Conn) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, p.cfg.TLSHandshakeTimeout)
+	defer cancel()
+	tc := tls.Client(nc, p.cfg.TLS)
+	if err := tc.HandshakeContext(ctx); err != nil {
+		_ = nc.Close()
+		return nil, fmt.Errorf("%w: %w", classify(err, ErrTLS, ErrTLSTimeout), err)
+	}
+	return tc, nil
+}
+
+func classify(err, broken, late error) error {
+	var ne net.Error
+	if errors.Is(err, context.DeadlineExceeded) || (errors.As(err, &ne) && ne.Timeout()) {
+		return late
+	}
+	return broken
+}
+
+// CloseIdle closes the idle connections; those in use go on.
+func (p *Pool) CloseIdle() {
+	for i := range p.shards {
+		for c := p.shards[i].pop(); c != nil; c = p.shards[i].pop() {
+			p.Discard(c)
+		}
+	}
+}
+
+// CloseAll closes every connection, in use or not, and lets no new one be opened: the
+// target is gone. Exchanges in flight end with an error.
+func (p *Pool) CloseAll() {
+	p.mu.Lock()
+	p.closed = true
+	open := p.open
+	p.open = map[*Conn]struct{}{}
+	p.mu.Unlock()
+	for c := range open {
+		_ = c.Close()
+	}
+}
+
+// Revive lets a closed pool open connections again: the target has been registered anew.
+func (p *Pool) Revive() {
+	p.mu.Lock()
+	p.closed = false
+	p.mu.Unlock()
+}
+
+// Open returns how many connections are open, in use or idle.
+func (p *Pool) Open() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.open)
+}

@@ -1,0 +1,212 @@
+// Package wire is the one place that knows how bytes come off and go onto a socket:
+// reading without holding a buffer while idle, idle deadlines that are not set anew for
+// every read, looking at a socket without taking from it, and moving a body between two
+// sockets inside the kernel. Everything above it knows only Read, Write and timeouts.
+package wire
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Conn is a connection to a client or a target, plain or TLS. One goroutine reads and one
+// writes at a time; Close may come from anywhere.
+type Conn struct {
+	// nc carries plain bytes: the TCP connection itself, or TLS over it.
+	nc net.Conn
+	// tcp is the connection below TLS. It is nil for a connection that is no socket (a pipe
+	// in a test), which then is read the ordinary way.
+	tcp *net.TCPConn
+	raw syscall.RawConn
+	tls bool
+
+	// idleUntil is the deadline in force, as nanoseconds since the epoch. See Extend.
+	idleUntil int64
+
+	// What readReady and peek, which the runtime calls with the descriptor, work on.
+	pool    *BufferPool
+	buffer  *Buffer
+	n       int
+	err     error
+	readFn  func(fd uintptr) bool
+	peekFn  func(fd uintptr)
+	peeked  Look
+	one     [1]byte
+	spliceR io.LimitedReader
+}
+
+// NewConn wraps nc; tcp is the socket below it, which is nc itself when there is no TLS.
+func NewConn(nc net.Conn, tcp *net.TCPConn) *Conn {
+	c := &Conn{nc: nc, tcp: tcp}
+	_, plain := nc.(*net.TCPConn)
+	c.tls = !plain
+	if tcp != nil {
+		if raw, err := tcp.SyscallConn(); err == nil {
+			c.raw = raw
+			c.readFn = c.readReady
+			c.peekFn = c.peek
+		}
+	}
+	return c
+}
+
+// Read reads into p, waiting for the deadline of Extend at the longest.
+func (c *Conn) Read(p []byte) (int, error) { return c.nc.Read(p) }
+
+// Write writes p whole, waiting for the deadline of Extend at the longest.
+func (c *Conn) Write(p []byte) (int, error) { return c.nc.Write(p) }
+
+// Close closes the connection; what waits in Read or Write ends with net.ErrClosed.
+func (c *Conn) Close() error { return c.nc.Close() }
+
+// Plain reports whether there is no TLS on the connection, so that bodies can be spliced.
+func (c *Conn) Plain() bool { return !c.tls && c.tcp != nil }
+
+// NetConn returns the connection that carries plain bytes.
+func (c *Conn) NetConn() net.Conn { return c.nc }
+
+// FirstRead waits until the peer sends and returns what came in a buffer from pool. While
+// it waits it holds no buffer, which is what makes an idle connection cheap.
+func (c *Conn) FirstRead(pool *BufferPool) (*Buffer, int, error) {
+	if c.tls || c.raw == nil {
+		// Below TLS there is no telling decrypted bytes from none without reading, so one byte
+		// is read into the connection itself and the rest of its record after it.
+		n, err := c.nc.Read(c.one[:])
+		if n == 0 {
+			return nil, 0, err
+		}
+		b := pool.Get()
+		b.Bytes[0] = c.one[0]
+		return b, 1, nil
+	}
+	c.pool, c.buffer, c.n, c.err = pool, nil, 0, nil
+	err := c.raw.Read(c.readFn)
+	b, n := c.buffer, c.n
+	c.pool, c.buffer = nil, nil
+	if err == nil {
+		err = c.err
+	}
+	if err == nil && n == 0 {
+		err = io.EOF
+	}
+	if err != nil && b != nil {
+		pool.Put(b)
+		b, n = nil, 0
+	}
+	return b, n, err
+}
+
+// readReady is called by the runtime when the socket may be readable; false asks to be
+// called again when it is.
+func (c *Conn) readReady(fd uintptr) bool {
+	if c.buffer == nil {
+		c.buffer = c.pool.Get()
+	}
+	for {
+		n, err := syscall.Read(int(fd), c.buffer.Bytes)
+		switch {
+		case errors.Is(err, syscall.EINTR):
+			continue
+		case errors.Is(err, syscall.EAGAIN):
+			c.pool.Put(c.buffer)
+			c.buffer = nil
+			return false
+		case err != nil:
+			c.err = os.NewSyscallError("read", err)
+			return true
+		}
+		c.n = n
+		return true
+	}
+}
+
+// Look is what Peek saw.
+type Look uint8
+
+// What a peek can see.
+const (
+	// Quiet: open, and nothing to read.
+	Quiet Look = iota
+	// Waiting: bytes wait to be read.
+	Waiting
+	// Gone: the peer has closed its side or the connection is broken.
+	Gone
+)
+
+// Peek looks at the socket without blocking and without taking anything from it. On TLS
+// it sees records, not what is in them.
+func (c *Conn) Peek() Look {
+	if c.raw == nil {
+		return Quiet
+	}
+	c.peeked = Gone
+	if err := c.raw.Control(c.peekFn); err != nil {
+		return Gone
+	}
+	return c.peeked
+}
+
+// peek is called with the descriptor.
+func (c *Conn) peek(fd uintptr) {
+	for {
+		n, _, err := unix.Recvfrom(int(fd), c.one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		switch {
+		case errors.Is(err, syscall.EINTR):
+			continue
+		case errors.Is(err, syscall.EAGAIN):
+			c.peeked = Quiet
+		case err == nil && n > 0:
+			c.peeked = Waiting
+		}
+		return
+	}
+}
+
+// Extend says that now is a moment of progress and that the next may be timeout away. The
+// deadline is only set when less than timeout is left of it, and then a quarter further
+// out, so that a busy connection sets one a few times a minute and not twice a request;
+// an idle connection therefore ends between timeout and 1.25 × timeout.
+func (c *Conn) Extend(now time.Time, timeout time.Duration) {
+	need := now.UnixNano() + int64(timeout)
+	// A deadline much further out than asked for is a longer timeout's: it is pulled in.
+	if c.idleUntil >= need && c.idleUntil <= need+int64(timeout/2) {
+		return
+	}
+	until := now.Add(timeout + timeout/4)
+	c.idleUntil = until.UnixNano()
+	_ = c.nc.SetDeadline(until) // a closed connection says so on the next read
+}
+
+// Expire makes what waits in Read or Write end at once with a timeout. The next Extend
+// revives the connection.
+func (c *Conn) Expire() {
+	c.idleUntil = 1
+	_ = c.nc.SetDeadline(time.Unix(1, 0))
+}
+
+// SpliceFrom moves up to n bytes from src to c inside the kernel where both are plain
+// sockets, and through a buffer of the runtime's otherwise. It returns io.EOF's absence as
+// a short count: fewer than n bytes and no error mean that src ended.
+func (c *Conn) SpliceFrom(src *Conn, n int64) (int64, error) {
+	c.spliceR = io.LimitedReader{R: src.nc, N: n}
+	moved, err := c.tcp.ReadFrom(&c.spliceR)
+	c.spliceR.R = nil
+	return moved, err
+}
+
+// CloseWrite sends FIN (and close_notify on TLS) and leaves reading open.
+func (c *Conn) CloseWrite() error {
+	if w, ok := c.nc.(interface{ CloseWrite() error }); ok {
+		return w.CloseWrite()
+	}
+	return nil
+}
+
+// Timeout reports whether err is a deadline that passed.
+func Timeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
