@@ -144,6 +144,11 @@ type Client interface {
 	WriteBody(p []byte) error
 	// Finish ends a body whose WriteHead said more. Trailers may be nil.
 	Finish(trailers []Field) error
+	// StopBody makes a ReadBody that waits in another goroutine return soon, with an error.
+	// The rest of the request body is given up.
+	StopBody()
+	// Abort ends an answer that cannot be completed, so that the client sees it is cut short.
+	Abort()
 	// Gone reports without blocking whether the client has left.
 	Gone() bool
 }
