@@ -9,6 +9,9 @@ type Exchange struct {
 	Response Response
 	Record   Record
 	Arena    Arena
+	// CloseTarget says that the target's connection serves nobody after this exchange: an
+	// ambiguous request may have left the two ends with different ideas of where it ended.
+	CloseTarget bool
 }
 
 // Reset makes the exchange ready for the next request of the same connection.
@@ -18,6 +21,7 @@ func (x *Exchange) Reset() {
 	x.Response = Response{Fields: rfields}
 	x.Record = Record{Priority: NoRule}
 	x.Arena.Reset()
+	x.CloseTarget = false
 }
 
 // Arena gives out small byte slices that live as long as the exchange. It grows to

@@ -21,8 +21,8 @@ type Record struct {
 	// ByTarget says that the target made the answer, not the load balancer.
 	ByTarget bool
 	// ReceivedBytes and SentBytes count heads and bodies on the client's side.
-	ReceivedBytes int64
-	SentBytes     int64
+	ReceivedBytes  int64
+	SentBytes      int64
 	TargetAddress  string // host:port; empty when none was chosen
 	TargetGroup    string // name of the group; empty when none was chosen
 	TargetGroupARN string

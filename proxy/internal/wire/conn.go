@@ -9,10 +9,9 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // Conn is a connection to a client or a target, plain or TLS. One goroutine reads and one
@@ -26,8 +25,8 @@ type Conn struct {
 	raw syscall.RawConn
 	tls bool
 
-	// idleUntil is the deadline in force, as nanoseconds since the epoch. See Extend.
-	idleUntil int64
+	// The deadlines in force, as nanoseconds since the epoch. See ExtendRead.
+	readUntil, writeUntil atomic.Int64
 
 	// What readReady and peek, which the runtime calls with the descriptor, work on.
 	pool    *BufferPool
@@ -56,10 +55,10 @@ func NewConn(nc net.Conn, tcp *net.TCPConn) *Conn {
 	return c
 }
 
-// Read reads into p, waiting for the deadline of Extend at the longest.
+// Read reads into p, waiting for the deadline of ExtendRead at the longest.
 func (c *Conn) Read(p []byte) (int, error) { return c.nc.Read(p) }
 
-// Write writes p whole, waiting for the deadline of Extend at the longest.
+// Write writes p whole, waiting for the deadline of ExtendWrite at the longest.
 func (c *Conn) Write(p []byte) (int, error) { return c.nc.Write(p) }
 
 // Close closes the connection; what waits in Read or Write ends with net.ErrClosed.
@@ -155,7 +154,7 @@ func (c *Conn) Peek() Look {
 // peek is called with the descriptor.
 func (c *Conn) peek(fd uintptr) {
 	for {
-		n, _, err := unix.Recvfrom(int(fd), c.one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		n, err := recvPeek(fd, c.one[:])
 		switch {
 		case errors.Is(err, syscall.EINTR):
 			continue
@@ -168,31 +167,47 @@ func (c *Conn) peek(fd uintptr) {
 	}
 }
 
-// Extend says that now is a moment of progress and that the next may be timeout away. The
-// deadline is only set when less than timeout is left of it, and then a quarter further
-// out, so that a busy connection sets one a few times a minute and not twice a request;
-// an idle connection therefore ends between timeout and 1.25 × timeout.
-func (c *Conn) Extend(now time.Time, timeout time.Duration) {
+// ExtendRead says that now is a moment of progress and that the next bytes may be timeout
+// away. The deadline is only set when less than timeout is left of the one in force, and
+// then a quarter further out, so that a busy connection sets it now and then and not for
+// every request; an idle one therefore ends between timeout and 1.25 x timeout.
+func (c *Conn) ExtendRead(now time.Time, timeout time.Duration) {
+	if until := extend(&c.readUntil, now, timeout); !until.IsZero() {
+		_ = c.nc.SetReadDeadline(until) // a closed connection says so on the next read
+	}
+}
+
+// ExtendWrite is ExtendRead for writing.
+func (c *Conn) ExtendWrite(now time.Time, timeout time.Duration) {
+	if until := extend(&c.writeUntil, now, timeout); !until.IsZero() {
+		_ = c.nc.SetWriteDeadline(until)
+	}
+}
+
+// extend returns the deadline to set, or zero when the one in force will do. One much
+// further out than asked for belongs to a longer timeout and is pulled in.
+func extend(inForce *atomic.Int64, now time.Time, timeout time.Duration) time.Time {
 	need := now.UnixNano() + int64(timeout)
-	// A deadline much further out than asked for is a longer timeout's: it is pulled in.
-	if c.idleUntil >= need && c.idleUntil <= need+int64(timeout/2) {
-		return
+	if set := inForce.Load(); set >= need && set <= need+int64(timeout/2) {
+		return time.Time{}
 	}
 	until := now.Add(timeout + timeout/4)
-	c.idleUntil = until.UnixNano()
-	_ = c.nc.SetDeadline(until) // a closed connection says so on the next read
+	inForce.Store(until.UnixNano())
+	return until
 }
 
-// Expire makes what waits in Read or Write end at once with a timeout. The next Extend
+// ExpireRead makes what waits in Read end at once with a timeout. The next ExtendRead
 // revives the connection.
-func (c *Conn) Expire() {
-	c.idleUntil = 1
-	_ = c.nc.SetDeadline(time.Unix(1, 0))
+func (c *Conn) ExpireRead() { c.LimitRead(time.Unix(1, 0)) }
+
+// LimitRead sets the read deadline exactly, for a wait that has its own end.
+func (c *Conn) LimitRead(until time.Time) {
+	c.readUntil.Store(0)
+	_ = c.nc.SetReadDeadline(until)
 }
 
-// SpliceFrom moves up to n bytes from src to c inside the kernel where both are plain
-// sockets, and through a buffer of the runtime's otherwise. It returns io.EOF's absence as
-// a short count: fewer than n bytes and no error mean that src ended.
+// SpliceFrom moves up to n bytes from src to c inside the kernel; both must be Plain. Fewer
+// than n bytes and no error mean that src ended.
 func (c *Conn) SpliceFrom(src *Conn, n int64) (int64, error) {
 	c.spliceR = io.LimitedReader{R: src.nc, N: n}
 	moved, err := c.tcp.ReadFrom(&c.spliceR)
