@@ -1,0 +1,117 @@
+package admin
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+const (
+	// clientTimeout bounds one request of a Client; ctx may end it sooner.
+	clientTimeout = writeTimeout
+	// maxAnswer bounds what a Client reads of an answer.
+	maxAnswer = 32 << 20
+)
+
+// Client asks the admin listener of a running process.
+type Client struct {
+	// Addr is host:port as in `proxy.admin.listen`. A host that stands for every address is
+	// asked on the loopback interface.
+	Addr string
+}
+
+// RefusedError is a reload that changed nothing.
+type RefusedError struct {
+	// Problems with the environment file, one a line.
+	Problems string
+}
+
+// Error implements error.
+func (e *RefusedError) Error() string { return "reload was refused:\n" + e.Problems }
+
+// Status returns what the process says of itself.
+func (c Client) Status(ctx context.Context) (Status, error) {
+	var status Status
+	body, err := c.do(ctx, http.MethodGet, "/status", http.StatusOK)
+	if err != nil {
+		return status, err
+	}
+	if err := json.Unmarshal(body, &status); err != nil {
+		return status, fmt.Errorf("read status of %s: %w", c.Addr, err)
+	}
+	return status, nil
+}
+
+// Reload makes the process read its environment file again. The error is a *RefusedError
+// when the file is not good.
+func (c Client) Reload(ctx context.Context) error {
+	_, err := c.do(ctx, http.MethodPost, "/reload", http.StatusNoContent)
+	return err
+}
+
+// Health returns nil when the process answers.
+func (c Client) Health(ctx context.Context) error {
+	_, err := c.do(ctx, http.MethodGet, "/healthz", http.StatusOK)
+	return err
+}
+
+// Ready returns nil when at least one target group is able to serve.
+func (c Client) Ready(ctx context.Context) error {
+	_, err := c.do(ctx, http.MethodGet, "/readyz", http.StatusOK)
+	return err
+}
+
+func (c Client) do(ctx context.Context, method, path string, want int) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, clientTimeout)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, method, "http://"+dialAddress(c.Addr)+path, nil)
+	if err != nil {
+		return nil, fmt.Errorf("admin address %q: %w", c.Addr, err)
+	}
+	// Not the default transport: the environment's HTTP proxy has no business here, and a
+	// command makes one request.
+	transport := &http.Transport{
+		DialContext:       (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
+		DisableKeepAlives: true,
+	}
+	answer, err := transport.RoundTrip(r)
+	if err != nil {
+		return nil, fmt.Errorf("ask %s: %w", c.Addr, err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
+	if err != nil {
+		return nil, fmt.Errorf("read answer of %s: %w", c.Addr, err)
+	}
+	text := string(bytes.TrimSpace(body))
+	switch answer.StatusCode {
+	case want:
+		return body, nil
+	case http.StatusUnprocessableEntity:
+		return nil, &RefusedError{Problems: text}
+	}
+	first, _, _ := strings.Cut(text, "\n")
+	return nil, fmt.Errorf("%s %s of %s: %s: %s", method, path, c.Addr, answer.Status, printable(first))
+}
+
+// dialAddress turns a listening address into one to connect to.
+func dialAddress(listen string) string {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return listen
+	}
+	if addr, err := netip.ParseAddr(host); host == "" || err == nil && addr.IsUnspecified() {
+		host = "127.0.0.1"
+		if addr.Is6() {
+			host = "::1"
+		}
+	}
+	return net.JoinHostPort(host, port)
+}

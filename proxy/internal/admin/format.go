@@ -1,0 +1,98 @@
+package admin
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+)
+
+// FormatStatus writes s for people: what runs, its listeners, and one row for each target.
+func FormatStatus(w io.Writer, s Status) error {
+	var out bytes.Buffer
+	fmt.Fprintf(&out, "evenkeel %s, environment %s, since %s\n",
+		printable(cmp.Or(s.Version, "?")), printable(cmp.Or(s.Environment, "?")), s.Started.UTC().Format(time.RFC3339))
+	if s.Draining {
+		out.WriteString("shutting down: no new connections, requests in progress are finished\n")
+	}
+	formatReloads(&out, s.Reloads)
+
+	t := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
+	row(t, "\nLISTENER", "PROTOCOL", "PORT", "ADDRESS")
+	for _, l := range s.Listeners {
+		row(t, l.Name, l.Protocol, fmt.Sprint(l.Port), l.Address)
+	}
+	_ = t.Flush() // a bytes.Buffer takes everything
+
+	row(t, "\nTARGET GROUP", "TARGET", "ADDRESS", "ZONE", "STATE", "REASON", "OUTSTANDING", "REQUESTS")
+	for _, g := range s.TargetGroups {
+		name := g.Name
+		if g.FailOpen {
+			name += " (fails open)"
+		}
+		if len(g.Targets) == 0 {
+			row(t, name, "", "", "", "", "", "", "")
+		}
+		for _, target := range g.Targets {
+			row(t, name, target.ID, target.Address, target.Zone, string(target.State), reason(target),
+				fmt.Sprint(target.Outstanding), fmt.Sprint(target.Requests))
+		}
+	}
+	_ = t.Flush()
+	_, err := w.Write(out.Bytes())
+	return err
+}
+
+func formatReloads(out *bytes.Buffer, r Reloads) {
+	if r.LastTime.IsZero() {
+		return
+	}
+	fmt.Fprintf(out, "reloaded %d times, last tried %s\n", r.Count, r.LastTime.UTC().Format(time.RFC3339))
+	if r.LastError == "" {
+		return
+	}
+	out.WriteString("the last reload was refused:\n")
+	for line := range strings.Lines(r.LastError) {
+		fmt.Fprintf(out, "  %s\n", printable(strings.TrimRight(line, "\n")))
+	}
+}
+
+// reason is the reason code with its description.
+func reason(t Target) string {
+	switch {
+	case t.Description == "":
+		return string(t.Reason)
+	case t.Reason == "":
+		return t.Description
+	}
+	return fmt.Sprintf("%s: %s", t.Reason, t.Description)
+}
+
+// row writes one line of a table; an empty cell is a dash.
+func row(t *tabwriter.Writer, cells ...string) {
+	for i, cell := range cells {
+		if i > 0 {
+			fmt.Fprint(t, "\t")
+		}
+		if head := strings.HasPrefix(cell, "\n"); head {
+			fmt.Fprint(t, "\n")
+			cell = cell[1:]
+		}
+		fmt.Fprint(t, printable(cmp.Or(cell, "-")))
+	}
+	fmt.Fprint(t, "\n")
+}
+
+// printable replaces what a terminal might act on.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s)
+}

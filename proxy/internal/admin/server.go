@@ -1,0 +1,186 @@
+// Package admin serves the operator: metrics, health, status and reload, on a listener of
+// its own.
+//
+// The listener has no passwords, so it is meant for the loopback interface or a management
+// network; what a browser on such a network could be tricked into is refused: requests for
+// a foreign host name (DNS rebinding) and POSTs that another site's page sent.
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"golang.org/x/net/netutil"
+)
+
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 10 * time.Second
+	// writeTimeout leaves room for reloadTimeout and the answer.
+	writeTimeout = 30 * time.Second
+	idleTimeout  = 60 * time.Second
+	// reloadTimeout bounds a reload; who asked may have left, it is finished all the same.
+	reloadTimeout = 20 * time.Second
+
+	maxHeaderBytes = 16 << 10
+	// maxBodyBytes bounds request bodies, none of which mean anything.
+	maxBodyBytes = 4 << 10
+	// maxConnections bounds the memory that clients of the admin listener can take up.
+	maxConnections = 128
+)
+
+// Source is what the admin listener reports on. Its methods may be called at once from
+// several goroutines.
+type Source interface {
+	Status() Status
+	// Ready reports whether at least one target group is able to serve and the process is
+	// not shutting down.
+	Ready() bool
+	// Reload reads the environment file again. An error lists what is wrong with it, and
+	// nothing has changed then.
+	Reload(ctx context.Context) error
+}
+
+// Options of New.
+type Options struct {
+	// Listen is host:port. Its host, when it is a name, is one that requests may be for,
+	// beside localhost and every IP address.
+	Listen string
+	Source Source
+	// Metrics answers GET /metrics.
+	Metrics http.Handler
+	// Logger is told of reloads and of broken requests. The default discards.
+	Logger *slog.Logger
+}
+
+// Server is the admin listener.
+type Server struct {
+	options Options
+	http    *http.Server
+}
+
+// New returns a server that does not listen yet.
+func New(options Options) *Server {
+	if options.Logger == nil {
+		options.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{options: options}
+	s.http = &http.Server{
+		Handler:           s.Handler(),
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(options.Logger.Handler(), slog.LevelDebug),
+	}
+	return s
+}
+
+// Listen binds the address of the options.
+func (s *Server) Listen() (net.Listener, error) {
+	ln, err := net.Listen("tcp", s.options.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("admin listener: %w", err)
+	}
+	return ln, nil
+}
+
+// Serve answers requests on ln until Shutdown, and returns nil then.
+func (s *Server) Serve(ln net.Listener) error {
+	err := s.http.Serve(netutil.LimitListener(ln, maxConnections))
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("admin listener: %w", err)
+}
+
+// Shutdown stops listening and waits for the requests in progress, or for ctx.
+func (s *Server) Shutdown(ctx context.Context) error {
+	if err := s.http.Shutdown(ctx); err != nil {
+		return errors.Join(err, s.http.Close())
+	}
+	return nil
+}
+
+// Handler returns what the server answers with, guards included.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", s.index)
+	mux.HandleFunc("GET /healthz", s.health)
+	mux.HandleFunc("GET /readyz", s.ready)
+	mux.HandleFunc("GET /status", s.status)
+	mux.HandleFunc("POST /reload", s.reload)
+	if s.options.Metrics != nil {
+		mux.Handle("GET /metrics", s.options.Metrics)
+	}
+	guarded := http.NewCrossOriginProtection().Handler(http.MaxBytesHandler(mux, maxBodyBytes))
+	return withSecurityHeaders(onlyOwnHost(hostOf(s.options.Listen), guarded))
+}
+
+// indexPage names the endpoints. It holds nothing that comes from anywhere else.
+const indexPage = `<!doctype html>
+<html lang="en">
+<title>evenkeel admin</title>
+<h1>evenkeel</h1>
+<ul>
+<li><a href="/status">/status</a>: listeners, target groups and targets as JSON
+<li><a href="/metrics">/metrics</a>: metrics for Prometheus
+<li><a href="/healthz">/healthz</a>: 200 while the process lives
+<li><a href="/readyz">/readyz</a>: 200 while a target group can serve, else 503
+<li>POST /reload: read the environment file again; 204, or 422 and what is wrong with it
+</ul>
+</html>
+`
+
+func (s *Server) index(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = io.WriteString(w, indexPage) // a client that left needs no answer
+}
+
+func (s *Server) health(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") }
+
+func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
+	if !s.options.Source.Ready() {
+		plain(w, http.StatusServiceUnavailable, "not ready: no target group is able to serve, or the process is shutting down")
+		return
+	}
+	plain(w, http.StatusOK, "ready")
+}
+
+func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
+	body, err := json.MarshalIndent(s.options.Source.Status(), "", "  ")
+	if err != nil {
+		s.options.Logger.Error("status cannot be encoded", "error", err)
+		plain(w, http.StatusInternalServerError, "status cannot be encoded")
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(append(body, '\n')) // a client that left needs no answer
+}
+
+func (s *Server) reload(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), reloadTimeout)
+	defer cancel()
+	if err := s.options.Source.Reload(ctx); err != nil {
+		s.options.Logger.Warn("reload was refused", "client", r.RemoteAddr, "error", err)
+		plain(w, http.StatusUnprocessableEntity, err.Error())
+		return
+	}
+	s.options.Logger.Info("reloaded on request", "client", r.RemoteAddr)
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// plain answers with one text and a newline.
+func plain(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, text+"\n") // a client that left needs no answer
+}
