@@ -1,0 +1,77 @@
+package http2
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// idleTimer calls back once nothing has moved for a time while something waits for the
+// other side. Progress is one atomic store: the timer is not set anew for every read.
+type idleTimer struct {
+	limit   time.Duration
+	fire    func()
+	moved   atomic.Int64 // when something last moved, since epoch
+	waiting atomic.Int32
+
+	mu      sync.Mutex
+	timer   *time.Timer
+	stopped bool
+}
+
+var epoch = time.Now()
+
+// start arms the timer; limit 0 never fires. fire is called at most once, and never after
+// stop returned.
+func (t *idleTimer) start(limit time.Duration, fire func()) {
+	t.limit, t.fire = limit, fire
+	t.waiting.Store(0)
+	t.moved.Store(int64(time.Since(epoch)))
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.stopped = limit <= 0
+	if !t.stopped {
+		t.timer = time.AfterFunc(limit, t.check)
+	}
+}
+
+// progress notes that something moved.
+func (t *idleTimer) progress() {
+	if t.limit > 0 {
+		t.moved.Store(int64(time.Since(epoch)))
+	}
+}
+
+// enter notes that a wait begins; leave that it ended.
+func (t *idleTimer) enter() { t.waiting.Add(1) }
+func (t *idleTimer) leave() { t.waiting.Add(-1) }
+
+func (t *idleTimer) check() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.stopped {
+		return
+	}
+	left := t.limit - (time.Since(epoch) - time.Duration(t.moved.Load()))
+	if left <= 0 && t.waiting.Load() == 0 {
+		// Whoever is waited for, it is not this side.
+		left = t.limit
+	}
+	if left > 0 {
+		t.timer.Reset(left)
+		return
+	}
+	t.stopped = true
+	t.fire()
+}
+
+// stop ends the timer and waits for fire if it is running.
+func (t *idleTimer) stop() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.stopped = true
+	if t.timer != nil {
+		t.timer.Stop()
+		t.timer = nil
+	}
+}
