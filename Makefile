@@ -1,0 +1,86 @@
+# Two commands are all a newcomer needs: `make run` and `make test`. `make` lists the rest.
+
+# The toolchain of go.mod, whatever Go is installed; Go fetches it by itself.
+export GOTOOLCHAIN := go1.26.11
+
+GOLANGCI_LINT := v2.15.0
+TOOLS         := $(CURDIR)/.tools
+LINTER        := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT)
+
+VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS   := -s -w -X github.com/evenkeel/evenkeel/proxy/internal/command.version=$(VERSION)
+IMAGE     ?= localhost/evenkeel:$(VERSION)
+CONTAINER ?= $(notdir $(firstword $(shell command -v podman) $(shell command -v docker)))
+# Where the system keeps the certificates of the authorities that it trusts.
+CA_ROOTS  ?= /etc/ssl/certs/ca-certificates.crt
+FUZZTIME  ?= 30s
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## Run the load balancer and three demo targets here (needs nothing but Go)
+	go run ./proxy demo
+
+.PHONY: test
+test: ## Run all unit and integration tests with the race detector
+	go test -race ./...
+
+.PHONY: lint
+lint: $(LINTER) ## Check format, style and known mistakes
+	$(LINTER) run ./...
+	go vet -tags e2e ./test/...
+	go mod tidy -diff
+
+.PHONY: fmt
+fmt: $(LINTER) ## Format all Go files
+	$(LINTER) fmt ./...
+
+.PHONY: e2e
+e2e: image ## Run the real parts together: processes, sockets, the container (SOAK=1 for the long run)
+	EVENKEEL_IMAGE=$(IMAGE) EVENKEEL_CONTAINER=$(CONTAINER) \
+		go test -count=1 -timeout 60m -tags e2e -v ./test/e2e/...
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (default 30s) each
+	@set -e; for package in $$(go list ./...); do \
+		for target in $$(go test -list '^Fuzz' "$$package" | grep '^Fuzz' || true); do \
+			echo "== $$package $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package"; \
+		done; \
+	done
+
+.PHONY: bench
+bench: build ## Compare CPU time per request with nginx and HAProxy
+	go run ./test/bench -evenkeel dist/evenkeel
+
+.PHONY: build
+build: dist/evenkeel ## Build the static binary into dist/
+
+# Go knows best whether anything changed.
+.PHONY: dist/evenkeel
+dist/evenkeel:
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./proxy
+
+.PHONY: image
+image: build ## Build the container image with podman or docker
+	@test -n '$(CONTAINER)' || { echo 'make image: needs podman or docker; on Debian: apt-get install podman runc' >&2; exit 1; }
+	@test -f '$(CA_ROOTS)' || { echo 'make image: no $(CA_ROOTS); on Debian: apt-get install ca-certificates; elsewhere say CA_ROOTS=FILE' >&2; exit 1; }
+	rm -rf dist/image && mkdir -p dist/image/environments
+	cp dist/evenkeel dist/image/evenkeel
+	cp '$(CA_ROOTS)' dist/image/ca-certificates.crt
+	cp environments/*.yaml dist/image/environments/
+	echo 'evenkeel:x:65532:65532:evenkeel:/:/evenkeel' >dist/image/passwd
+	echo 'evenkeel:x:65532:' >dist/image/group
+	$(CONTAINER) build $(if $(filter podman,$(CONTAINER)),--format docker) --build-arg VERSION=$(VERSION) -t $(IMAGE) -f proxy/Dockerfile dist/image
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf dist
+
+$(LINTER):
+	GOBIN='$(TOOLS)' go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)
+	mv '$(TOOLS)/golangci-lint' '$@'

@@ -1,0 +1,348 @@
+// Package evenkeel_test holds the rules of the house that a compiler does not know: who
+// may import whom, how files are called, what documents promise. A rule that no longer
+// applies to anything fails as well, so that the tables below stay true.
+package evenkeel_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const (
+	module = "github.com/evenkeel/evenkeel/"
+
+	// A file is a noun; longer than this it is two.
+	maxLines     = 500
+	maxTestLines = 600
+)
+
+// mayImport is the order of the house, from the ground up: each package, and which of our
+// own it imports. INTERNAL stands for proxy/internal. An import that is not here is wrong
+// until the order is changed on purpose; one that is here and not made is removed.
+const mayImport = `
+	spec:
+	targethealth:
+	environments:
+
+	# What all of the proxy speaks in, and decisions: data in, answer out.
+	INTERNAL/exchange:
+	INTERNAL/http1: INTERNAL/exchange
+	INTERNAL/desync: INTERNAL/exchange
+	INTERNAL/routing: INTERNAL/exchange spec
+	INTERNAL/answer: INTERNAL/exchange INTERNAL/routing
+	INTERNAL/balance:
+	INTERNAL/sticky:
+`
+
+// pure packages decide and do nothing else: no sockets, clocks, loggers or chance, so that
+// a table of inputs and outputs tests all of them.
+var pure = []string{"proxy/internal/answer", "proxy/internal/balance", "proxy/internal/desync", "proxy/internal/http1", "proxy/internal/routing"}
+
+// impure is what a pure package cannot import.
+var impure = []string{"crypto/rand", "log", "log/slog", "math/rand", "math/rand/v2", "net", "net/http", "os"}
+
+// The packages that may import net/http. What proxies a request does not: its types cost
+// several times what proxying costs.
+var netHTTP = []string{}
+
+// source is one Go file.
+type source struct {
+	path  string // from the root, with slashes
+	dir   string
+	test  bool
+	lines int
+	file  *ast.File
+	fset  *token.FileSet
+}
+
+func (s *source) imports() []string {
+	list := make([]string, len(s.file.Imports))
+	for i, spec := range s.file.Imports {
+		list[i], _ = strconv.Unquote(spec.Path.Value)
+	}
+	return list
+}
+
+// tree lists every file of the repository, without what is built or fetched.
+func tree(t *testing.T) []string {
+	t.Helper()
+	var files []string
+	err := filepath.WalkDir(".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			switch base := entry.Name(); {
+			case name == ".":
+			case base == ".ci":
+			case strings.HasPrefix(base, "."), name == "dist", name == "bin", base == "node_modules", base == "cdk.out":
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		files = append(files, filepath.ToSlash(name))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+func sources(t *testing.T) []*source {
+	t.Helper()
+	var list []*source
+	for _, name := range tree(t) {
+		if path.Ext(name) != ".go" {
+			continue
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &source{path: name, dir: path.Dir(name), test: strings.HasSuffix(name, "_test.go"), fset: token.NewFileSet()}
+		s.lines = strings.Count(string(text), "\n")
+		if s.file, err = parser.ParseFile(s.fset, name, text, parser.ParseComments|parser.SkipObjectResolution); err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, s)
+	}
+	return list
+}
+
+// order reads mayImport.
+func order(t *testing.T) map[string][]string {
+	t.Helper()
+	rules := map[string][]string{}
+	for line := range strings.Lines(strings.ReplaceAll(mayImport, "INTERNAL", "proxy/internal")) {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		name, imports, ok := strings.Cut(line, ":")
+		if !ok || rules[name] != nil {
+			t.Fatalf("mayImport: bad or repeated line %q", line)
+		}
+		rules[name] = append([]string{}, strings.Fields(imports)...)
+	}
+	return rules
+}
+
+func TestImportsGoOneWay(t *testing.T) {
+	rules := order(t)
+	made := map[string]map[string]bool{}
+	for _, s := range sources(t) {
+		if s.test || strings.HasPrefix(s.dir, "test/") {
+			continue
+		}
+		if made[s.dir] == nil {
+			made[s.dir] = map[string]bool{}
+		}
+		for _, name := range s.imports() {
+			own, ours := strings.CutPrefix(name, module)
+			if !ours {
+				continue
+			}
+			made[s.dir][own] = true
+			if !slices.Contains(rules[s.dir], own) {
+				t.Errorf("%s imports %s, which mayImport does not allow", s.path, own)
+			}
+		}
+	}
+	seen := map[string]bool{}
+	for line := range strings.Lines(strings.ReplaceAll(mayImport, "INTERNAL", "proxy/internal")) {
+		name, imports, ok := strings.Cut(strings.TrimSpace(line), ":")
+		if !ok {
+			continue
+		}
+		seen[name] = true
+		for _, i := range strings.Fields(imports) {
+			if !seen[i] {
+				t.Errorf("mayImport: %s stands before %s, which it imports", name, i)
+			}
+			if made[name] != nil && !made[name][i] {
+				t.Errorf("mayImport: %s does not import %s any more", name, i)
+			}
+		}
+	}
+	for name := range made {
+		if rules[name] == nil {
+			t.Errorf("mayImport has no line for %s", name)
+		}
+	}
+	for name := range rules {
+		if made[name] == nil {
+			t.Errorf("mayImport has a line for %s, which does not exist", name)
+		}
+	}
+}
+
+func TestPurePackagesOnlyDecide(t *testing.T) {
+	exists := map[string]bool{}
+	for _, s := range sources(t) {
+		exists[s.dir] = true
+		if s.test || !slices.Contains(pure, s.dir) {
+			continue
+		}
+		for _, name := range s.imports() {
+			if slices.Contains(impure, name) {
+				t.Errorf("%s imports %s; a pure package only decides", s.path, name)
+			}
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			if name := selector(n); name == "time.Now" || name == "time.Since" || name == "time.Until" {
+				t.Errorf("%s: %s; a pure package is given the time", s.fset.Position(n.Pos()), name)
+			}
+			return true
+		})
+	}
+	for _, name := range pure {
+		if !exists[name] {
+			t.Errorf("pure names %s, which does not exist", name)
+		}
+	}
+}
+
+// selector is `package.Name` of such an expression, else empty.
+func selector(n ast.Node) string {
+	if sel, ok := n.(*ast.SelectorExpr); ok {
+		if x, ok := sel.X.(*ast.Ident); ok {
+			return x.Name + "." + sel.Sel.Name
+		}
+	}
+	return ""
+}
+
+// importers lists the directories outside test/ whose non-test files import a package for
+// which match holds.
+func importers(t *testing.T, match func(string) bool) []string {
+	t.Helper()
+	found := map[string]bool{}
+	for _, s := range sources(t) {
+		if !s.test && !strings.HasPrefix(s.dir, "test/") && slices.ContainsFunc(s.imports(), match) {
+			found[s.dir] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(found))
+}
+
+func TestOnlyTheseImportNetHTTP(t *testing.T) {
+	got := importers(t, func(name string) bool { return name == "net/http" })
+	if !slices.Equal(got, netHTTP) {
+		t.Errorf("net/http is imported by\n%q, want\n%q", got, netHTTP)
+	}
+}
+
+func TestOnlySpecReadsYAML(t *testing.T) {
+	got := importers(t, func(name string) bool { return strings.Contains(name, "yaml") })
+	if want := []string{"spec"}; !slices.Equal(got, want) {
+		t.Errorf("YAML is read by %q, want %q", got, want)
+	}
+}
+
+func TestProductionLinksNoTests(t *testing.T) {
+	for _, dir := range importers(t, func(name string) bool {
+		return name == "testing" || strings.HasPrefix(name, "testing/") || strings.HasPrefix(name, module+"test/")
+	}) {
+		t.Errorf("%s imports testing or test/ in a file that is no test", dir)
+	}
+}
+
+func TestEveryPackageHasOneComment(t *testing.T) {
+	comments, all := map[string][]string{}, map[string]bool{}
+	for _, s := range sources(t) {
+		// A package of tests beside the one that it tests needs no introduction.
+		if s.test && !(s.dir == ".") {
+			continue
+		}
+		all[s.dir] = true
+		if s.file.Doc != nil {
+			comments[s.dir] = append(comments[s.dir], s.path)
+			name := s.file.Name.Name
+			if text := s.file.Doc.Text(); !strings.HasPrefix(text, "Package "+name+" ") && (name != "main" || !strings.HasPrefix(text, "Command ")) {
+				t.Errorf("%s: the comment does not begin with %q", s.path, "Package "+name)
+			}
+		}
+	}
+	for dir := range all {
+		if n := len(comments[dir]); n != 1 {
+			t.Errorf("package %s has %d comments, want one: %q", dir, n, comments[dir])
+		}
+	}
+}
+
+// TestNamesSayWhat refuses names that could be anything's, and words for which AWS has
+// another (docs/glossary.md).
+func TestNamesSayWhat(t *testing.T) {
+	vague := []string{"common", "helper", "helpers", "misc", "shared", "types", "util", "utils"}
+	avoided := []string{"backend", "upstream", "downstream", "vhost"}
+	for _, s := range sources(t) {
+		words := strings.Split(strings.TrimSuffix(path.Base(s.path), ".go"), "_")
+		for _, word := range append(words, path.Base(s.dir)) {
+			if slices.Contains(vague, word) || slices.Contains(avoided, word) {
+				t.Errorf("%s: %q names nothing of ours", s.path, word)
+			}
+		}
+		if strings.HasPrefix(s.dir, "test/bench") {
+			continue // the rivals have words of their own
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			id, ok := n.(*ast.Ident)
+			if !ok {
+				return true
+			}
+			for _, word := range avoided {
+				if strings.Contains(strings.ToLower(id.Name), word) {
+					t.Errorf("%s: %s: say it in ALB's words", s.fset.Position(id.Pos()), id.Name)
+				}
+			}
+			return true
+		})
+	}
+}
+
+func TestFilesAreShort(t *testing.T) {
+	for _, s := range sources(t) {
+		most := maxLines
+		if s.test {
+			most = maxTestLines
+		}
+		if s.lines > most {
+			t.Errorf("%s has %d lines, most are %d", s.path, s.lines, most)
+		}
+	}
+}
+
+// TestTestsTest refuses tests that do not run, and tests that wait for luck: a sleep is for
+// the fake clock of testing/synctest.
+func TestTestsTest(t *testing.T) {
+	for _, s := range sources(t) {
+		if !s.test {
+			continue
+		}
+		fake := slices.Contains(s.imports(), "testing/synctest")
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			sel, ok := n.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			switch name := sel.Sel.Name; {
+			case name == "Skip", name == "Skipf", name == "SkipNow":
+				t.Errorf("%s: %s: a test that cannot run fails", s.fset.Position(n.Pos()), name)
+			case selector(n) == "time.Sleep" && !fake && !strings.HasPrefix(s.dir, "test/"):
+				t.Errorf("%s: time.Sleep outside testing/synctest", s.fset.Position(n.Pos()))
+			}
+			return true
+		})
+	}
+}
