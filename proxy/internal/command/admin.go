@@ -1,0 +1,23 @@
+package command
+
+import (
+	"context"
+	"os"
+	"os/signal"
+
+	"github.com/evenkeel/evenkeel/proxy/internal/admin"
+)
+
+// defaultAdmin is the default of proxy.admin.listen.
+const defaultAdmin = "127.0.0.1:8404"
+
+// adminFlag is how commands find the process that they ask.
+type adminFlag struct {
+	Admin string `env:"EVENKEEL_ADMIN" default:"${admin}" placeholder:"HOST:PORT" help:"Admin listener of the process, its proxy.admin.listen. Default: ${default}."`
+}
+
+// client returns a client of the admin listener and a context that ends at Ctrl-C.
+func (f adminFlag) client() (admin.Client, context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	return admin.Client{Addr: f.Admin}, ctx, stop
+}

@@ -1,0 +1,109 @@
+// Package command is the command line of evenkeel: one file for each subcommand, which
+// parses what was asked, has others do it, and turns the outcome into words and an exit
+// status.
+package command
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit statuses of the program.
+const (
+	exitOK = 0
+	// exitNo is the answer no: a file with errors, files that differ, a process that is not
+	// healthy or refused to reload, a server that could not start or run on.
+	exitNo = 1
+	// exitTrouble is no answer: a wrong command line, or for diff a file that cannot be read.
+	exitTrouble = 2
+)
+
+const description = `An Application Load Balancer to run anywhere.
+
+Exit status: 0 when all is well; 1 when the answer is no (a file with errors, files that
+differ, a process that is not healthy, a server that cannot start); 2 when there is no
+answer (a wrong command line, a file to compare that cannot be read).`
+
+// commandLine is everything that can be asked. The order is that of the help text.
+type commandLine struct {
+	Serve   serveCommand   `cmd:"" help:"Run the load balancer that an environment file describes."`
+	Check   checkCommand   `cmd:"" help:"Say everything that is wrong with environment files."`
+	Print   printCommand   `cmd:"" help:"Print an effective environment: defaults, base and file as one, secrets masked."`
+	Diff    diffCommand    `cmd:"" help:"Print in what two environments differ in effect."`
+	Schema  schemaCommand  `cmd:"" help:"Print the JSON Schema of environment files, for editors."`
+	Status  statusCommand  `cmd:"" help:"Show listeners, target groups and targets of a running process."`
+	Reload  reloadCommand  `cmd:"" help:"Make a running process read its environment file again."`
+	Health  healthCommand  `cmd:"" help:"Ask a running process whether it lives, for a container's HEALTHCHECK."`
+	Demo    demoCommand    `cmd:"" help:"Run three demo targets and the load balancer in front of them."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+// streams are where a command writes: what was asked for, and everything else.
+type streams struct {
+	out, err io.Writer
+}
+
+// exitError ends the program with a status; with a nil error, without a word.
+type exitError struct {
+	status int
+	err    error
+}
+
+// Error implements error.
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit status %d", e.status)
+	}
+	return e.err.Error()
+}
+
+// Unwrap returns the reason.
+func (e *exitError) Unwrap() error { return e.err }
+
+// Main runs the command line args and returns the exit status.
+func Main(args []string, stdout, stderr io.Writer) int {
+	var line commandLine
+	helped := -1
+	parser, err := kong.New(&line,
+		kong.Name("evenkeel"),
+		kong.Description(description),
+		kong.Writers(stdout, stderr),
+		// Kong goes on after help and would complain of what is missing beside it.
+		kong.Exit(func(status int) { helped = status }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.Vars{"admin": defaultAdmin},
+	)
+	if err != nil {
+		return complain(stderr, &exitError{exitTrouble, err})
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err := parser.Parse(args)
+	switch {
+	case helped >= 0:
+		return helped
+	case err != nil:
+		return complain(stderr, &exitError{exitTrouble, fmt.Errorf("%w (evenkeel --help lists the commands)", err)})
+	}
+	return complain(stderr, parsed.Run(&streams{stdout, stderr}))
+}
+
+// complain says what is wrong, if anything, and returns the status to exit with.
+func complain(stderr io.Writer, err error) int {
+	if err == nil {
+		return exitOK
+	}
+	status := exitNo
+	if exit, ok := errors.AsType[*exitError](err); ok {
+		status = exit.status
+		if exit.err == nil {
+			return status
+		}
+	}
+	fmt.Fprintf(stderr, "evenkeel: %v\n", err)
+	return status
+}

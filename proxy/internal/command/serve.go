@@ -1,0 +1,68 @@
+package command
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/evenkeel/evenkeel/proxy/internal/server"
+	"github.com/evenkeel/evenkeel/spec"
+)
+
+type serveCommand struct {
+	File  string `arg:"" help:"The environment file."`
+	Watch bool   `default:"true" negatable:"" help:"Reload when the file, its base or a certificate changes. Default: yes."`
+	logFlag
+}
+
+// Help is what `evenkeel serve --help` adds.
+func (serveCommand) Help() string {
+	return `SIGHUP, "evenkeel reload" and, unless --no-watch, a change of the files reload: a file with
+errors changes nothing and is logged; a good one takes effect without cutting a connection.
+
+SIGTERM and SIGINT drain: no new connections, what is in flight is finished, at most for the
+longest deregistration delay. A second signal ends at once, with exit status 1.`
+}
+
+// Run serves until a signal ends it.
+func (c serveCommand) Run(s *streams) error {
+	logger := c.logger(s.err)
+	signals, stop := receive()
+	defer stop()
+	p := &process{
+		file: c.File, logger: logger, signals: signals, watch: c.Watch,
+		build:   builder(c.File, logger),
+		started: func(env *spec.Environment) { logListeners(logger, env) },
+	}
+	return p.run(context.Background())
+}
+
+// receive returns the signals that a process acts on.
+func receive() (<-chan os.Signal, func()) {
+	c := make(chan os.Signal, 4)
+	signal.Notify(c, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
+	return c, func() { signal.Stop(c) }
+}
+
+// builder makes the real balancer for a file.
+func builder(file string, logger *slog.Logger) func(*spec.Environment, func() (*spec.Environment, error)) (balancer, error) {
+	return func(env *spec.Environment, reread func() (*spec.Environment, error)) (balancer, error) {
+		b, err := server.New(env, server.Options{
+			Logger: logger, Dir: filepath.Dir(file), Version: programVersion(), Load: reread,
+		})
+		if err != nil {
+			return nil, err
+		}
+		return b, nil
+	}
+}
+
+func logListeners(logger *slog.Logger, env *spec.Environment) {
+	for _, l := range env.LoadBalancer.Listeners {
+		logger.Info("listening", "listener", l.Name, "protocol", l.Protocol, "address", listenAddress(env, &l))
+	}
+	logger.Info("listening", "listener", "admin", "protocol", spec.ProtocolHTTP, "address", env.Proxy.Admin.Listen)
+}
