@@ -28,10 +28,18 @@ func (x *Exchange) Reset() {
 // what the largest exchange of the connection needed and allocates no more after that.
 type Arena struct {
 	buf []byte
+	// outgrown is what was given out from blocks that buf has replaced.
+	outgrown int
 }
 
-// Reset takes back all that was given out.
-func (a *Arena) Reset() { a.buf = a.buf[:0] }
+// Reset takes back all that was given out. When one block did not hold it, the next one will.
+func (a *Arena) Reset() {
+	if a.outgrown > 0 {
+		a.buf = make([]byte, 0, a.outgrown+cap(a.buf))
+		a.outgrown = 0
+	}
+	a.buf = a.buf[:0]
+}
 
 // Begin returns an empty slice to append to; End takes it back in. Between the two,
 // nothing else may use the arena.
@@ -44,6 +52,7 @@ func (a *Arena) End(b []byte) []byte {
 	} else {
 		// The append outgrew the block: its new, larger block serves from now on, and the
 		// old one lives as long as something points into it.
+		a.outgrown += len(a.buf)
 		a.buf = b
 	}
 	return b[:len(b):len(b)]
