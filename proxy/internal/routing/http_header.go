@@ -46,7 +46,7 @@ func newHTTPHeader(h *spec.HTTPHeader) (condition, error) {
 func (c *httpHeader) holds(r *exchange.Request, _ netip.Addr) bool {
 	for i := range r.Fields {
 		f := &r.Fields[i]
-		if f.ID == c.id && (c.id != exchange.FieldOther || exchange.EqualFold(f.Name, c.name)) && visible(f.Value) && c.match(f.Value) {
+		if f.ID == c.id && (c.id != exchange.FieldOther || exchange.EqualFold(f.Name, c.name)) && c.match(f.Value) && visible(f.Value) {
 			return true
 		}
 	}

@@ -134,7 +134,15 @@ func (p *Pattern) find(q *piece, text []byte) int {
 	if q.literal && !p.fold {
 		return bytes.Index(text, q.text)
 	}
+	if len(q.text) == 0 {
+		return 0
+	}
+	first := q.text[0]
 	for i := 0; i+len(q.text) <= len(text); i++ {
+		// Most places are ruled out by one byte; folding it does no harm, since at decides.
+		if first != 0 && exchange.Lower(text[i]) != exchange.Lower(first) {
+			continue
+		}
 		if p.at(q, text[i:]) {
 			return i
 		}
