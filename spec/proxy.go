@@ -1,38 +1,126 @@
 package spec
 
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+)
+
 // Proxy says how the container binds and logs; the CDK app ignores it.
 type Proxy struct {
 	// Bind maps a listener's name to the address it listens on. Default 0.0.0.0:<port>
 	// (or [::]:<port> when ip_address_type is dualstack).
-	Bind  map[string]string `yaml:"bind"`
-	Admin Admin             `yaml:"admin"`
+	Bind map[string]string `yaml:"bind"`
+	// Admin is the operator's listener.
+	Admin Admin `yaml:"admin"`
+	// ELBv2API is the control API.
+	ELBv2API ELBv2API `yaml:"elbv2_api"`
 	// ServerName is what `Server` says on answers the load balancer makes. Default awselb/2.0.
 	ServerName string `yaml:"server_name"`
 	// StickinessKeys encrypt stickiness cookies: the first seals, all open. Each is a secret of
 	// at least 32 bytes, or file:PATH or env:NAME. Empty: a random key per process.
 	StickinessKeys []Secret `yaml:"stickiness_keys"`
-	AccessLog      LogFile  `yaml:"access_log"`
-	ConnectionLog  LogFile  `yaml:"connection_log"`
-	HealthCheckLog LogFile  `yaml:"health_check_log"`
+	// AccessLog has a line for each request. Default: alb to /dev/stdout.
+	AccessLog LogFile `yaml:"access_log"`
+	// ConnectionLog has a line for each connection of HTTPS listeners. Default: off.
+	ConnectionLog LogFile `yaml:"connection_log"`
+	// HealthCheckLog has a line for each check of a target. Default: off.
+	HealthCheckLog LogFile `yaml:"health_check_log"`
+	// TrustedProxies are blocks of addresses whose X-Forwarded-For is believed. Default: none.
 	TrustedProxies []string `yaml:"trusted_proxies"`
-	// MaxConnections bounds open client connections; more are refused and counted. Default 65536.
+	// MaxConnections bounds open client connections: 1 to 10000000; more are refused and
+	// counted. Default 65536.
 	MaxConnections int `yaml:"max_connections"`
+	// HandoverSocket is a Unix socket over which a process started with the same file takes
+	// the listening sockets from the one that runs, so that replacing a process loses no
+	// connection. Default: none.
+	HandoverSocket string `yaml:"handover_socket"`
 }
 
-// Secret is a value that print masks.
-type Secret string
+// Limits and defaults of Proxy.
+const (
+	DefaultAdminListen    = "127.0.0.1:8404"
+	DefaultServerName     = "awselb/2.0"
+	DefaultMaxConnections = 65536
+	MaxMaxConnections     = 10_000_000
+	// MinStickinessKey is how many bytes a key has at least: as many as the cipher's.
+	MinStickinessKey = 32
+)
+
+func (p *Proxy) setDefaults() {
+	p.ServerName = DefaultServerName
+	p.AccessLog = LogFile{Path: "/dev/stdout", Format: LogFormatALB}
+	p.ConnectionLog = LogFile{Path: LogOff, Format: LogFormatALB}
+	p.HealthCheckLog = LogFile{Path: LogOff, Format: LogFormatALB}
+	p.MaxConnections = DefaultMaxConnections
+}
+
+func (p *Proxy) limits() limits {
+	return limits{
+		"bind":            each(that("an address and a port such as 0.0.0.0:80 or [::]:80", isListenAddress)),
+		"server_name":     like(valueShape, "visible ASCII and spaces inside"),
+		"stickiness_keys": each(that(fmt.Sprintf("file:PATH, env:NAME or at least %d bytes", MinStickinessKey), isStickinessKey)),
+		"trusted_proxies": each(that("a block such as 10.0.0.0/8", isCIDR)),
+		"max_connections": between(1, MaxMaxConnections),
+	}
+}
+
+func isStickinessKey(s string) bool { return isReference(s) || len(s) >= MinStickinessKey }
+
+func (p *Proxy) check(c *checker, path string) {
+	listens := map[string]string{}
+	c.unique(listens, p.Admin.Listen, field(path, "admin.listen"))
+	c.unique(listens, p.ELBv2API.Listen, field(path, "elbv2_api.listen"))
+	for _, name := range slices.Sorted(maps.Keys(p.Bind)) {
+		at := field(path, "bind."+name)
+		c.unique(listens, p.Bind[name], at)
+		if !slices.ContainsFunc(c.env.LoadBalancer.Listeners, func(l Listener) bool { return l.Name == name }) {
+			c.refuse(at, "no listener has that name", quote(name), "the name of a listener")
+		}
+	}
+	for i, key := range p.StickinessKeys {
+		if !isReference(string(key)) {
+			c.warn(element(field(path, "stickiness_keys"), i), "is a secret in the open", "", "file:PATH or env:NAME")
+		}
+	}
+	for _, log := range []struct {
+		key  string
+		file LogFile
+	}{{"connection_log", p.ConnectionLog}, {"health_check_log", p.HealthCheckLog}} {
+		if log.file.Format == LogFormatCombined {
+			c.refuse(field(path, log.key+".format"), "is for access_log", quote(log.file.Format), "alb or json")
+		}
+	}
+}
 
 // Admin is the operator's listener: metrics, status, health, reload.
 type Admin struct {
 	// Listen is host:port. Default 127.0.0.1:8404.
 	Listen string `yaml:"listen"`
+	// Users are those of the admin page, with the bcrypt hashes of their passwords. Default:
+	// none.
+	Users map[string]Secret `yaml:"users"`
+}
+
+func (a *Admin) setDefaults() { a.Listen = DefaultAdminListen }
+
+var bcryptShape = regexp.MustCompile(`^\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}$`)
+
+func (a *Admin) limits() limits {
+	return limits{
+		"listen": required(that("an address and a port such as 127.0.0.1:8404", isListenAddress)),
+		"users": each(that("a bcrypt hash, file:PATH or env:NAME", func(s string) bool {
+			return isReference(s) || bcryptShape.MatchString(s)
+		})),
+	}
 }
 
 // LogFile says where a log goes.
 type LogFile struct {
 	// Path of the file, or `off`.
 	Path string `yaml:"path"`
-	// Format is alb, json or combined (access log only).
+	// Format is alb, json or combined (access log only). Default alb.
 	Format string `yaml:"format"`
 }
 
@@ -43,3 +131,10 @@ const (
 	LogFormatJSON     = "json"
 	LogFormatCombined = "combined"
 )
+
+func (f *LogFile) limits() limits {
+	return limits{
+		"path":   required(anything()),
+		"format": required(oneOf(LogFormatALB, LogFormatJSON, LogFormatCombined)),
+	}
+}

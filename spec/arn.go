@@ -1,0 +1,55 @@
+package spec
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"strconv"
+	"strings"
+)
+
+// Where an ARN has the region and the account of an environment that is not on AWS.
+const (
+	localRegion  = "local"
+	localAccount = "000000000000"
+)
+
+// LoadBalancerID is the last part of the load balancer's ARN, which logs and metrics carry:
+// app/<name>/<16 hex digits>. Outside AWS the digits are a hash of the name, the same in
+// every process.
+func (e *Environment) LoadBalancerID() string {
+	return "app/" + e.LoadBalancer.Name + "/" + e.hash("loadbalancer", e.LoadBalancer.Name)
+}
+
+// LoadBalancerARN is the load balancer's Amazon Resource Name.
+func (e *Environment) LoadBalancerARN() string {
+	return e.arn("loadbalancer/" + e.LoadBalancerID())
+}
+
+// TargetGroupARN is the Amazon Resource Name of the target group of that name.
+func (e *Environment) TargetGroupARN(name string) string {
+	return e.arn("targetgroup/" + name + "/" + e.hash("targetgroup", name))
+}
+
+// ListenerARN is the Amazon Resource Name of the listener of that name.
+func (e *Environment) ListenerARN(name string) string {
+	return e.arn("listener/" + e.LoadBalancerID() + "/" + e.hash("listener", name))
+}
+
+// RuleARN is the Amazon Resource Name of a listener's rule by its priority; 0 is the default
+// rule.
+func (e *Environment) RuleARN(listener string, priority int) string {
+	return e.arn("listener-rule/" + e.LoadBalancerID() + "/" + e.hash("listener", listener) +
+		"/" + e.hash("rule", listener, strconv.Itoa(priority)))
+}
+
+func (e *Environment) arn(resource string) string {
+	return "arn:aws:elasticloadbalancing:" + cmp.Or(e.AWS.Region, localRegion) + ":" +
+		cmp.Or(e.AWS.Account, localAccount) + ":" + resource
+}
+
+// hash is 16 hex digits that stay the same as long as the names do.
+func (e *Environment) hash(parts ...string) string {
+	sum := sha256.Sum256([]byte(e.LoadBalancer.Name + "\x00" + strings.Join(parts, "\x00")))
+	return hex.EncodeToString(sum[:8])
+}

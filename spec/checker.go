@@ -1,0 +1,184 @@
+package spec
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// checked is a type with rules beyond the limits of its fields: combinations, references,
+// and what its strings mean. The checks of a noun stand in its file.
+type checked interface{ check(c *checker, path string) }
+
+// checker collects what is wrong with an environment.
+type checker struct {
+	env      *Environment
+	at       map[string]position
+	problems Problems
+	warnings Problems
+}
+
+// refuse records a problem with the value at path.
+func (c *checker) refuse(path, what, got, want string) {
+	// What could not be read has a problem already, and would only get a second.
+	for _, p := range c.problems {
+		if p.Path == path {
+			return
+		}
+	}
+	c.problems = append(c.problems, c.position(path).problem(path, what, got, want))
+}
+
+// warn records what is legal and likely meant otherwise.
+func (c *checker) warn(path, what, got, want string) {
+	c.warnings = append(c.warnings, c.position(path).problem(path, what, got, want))
+}
+
+// position is where the value at path stands, or else what it would stand in.
+func (c *checker) position(path string) position {
+	for {
+		if at, ok := c.at[path]; ok || path == "" {
+			return at
+		}
+		path = path[:max(0, strings.LastIndexAny(path, ".["))]
+	}
+}
+
+// says tells whether the file, or its base, has a value at path.
+func (c *checker) says(path string) bool {
+	_, ok := c.at[path]
+	return ok
+}
+
+// walk holds v and all in it to their limits and has each type check itself.
+func (c *checker) walk(v reflect.Value, path string) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			c.walk(v.Elem(), path)
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			c.walk(v.Index(i), element(path, i))
+		}
+	case reflect.Map:
+		for _, k := range slices.SortedFunc(slices.Values(v.MapKeys()), byString) {
+			value := reflect.New(v.Type().Elem()).Elem()
+			value.Set(v.MapIndex(k))
+			c.walk(value, field(path, k.String()))
+		}
+	case reflect.Struct:
+		// A section that is not there is held to nothing but what its owner says.
+		if optional(v) {
+			return
+		}
+		if l, ok := v.Addr().Interface().(limited); ok {
+			c.limits(v, l.limits(), path)
+		}
+		for i := range v.NumField() {
+			if key := yamlKey(v.Type().Field(i)); key != "" {
+				c.walk(v.Field(i), field(path, key))
+			}
+		}
+		if t, ok := v.Addr().Interface().(checked); ok {
+			t.check(c, path)
+		}
+	}
+}
+
+func byString(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) }
+
+// absentable is a struct of which the zero value says that it is not there.
+type absentable interface{ absent() bool }
+
+func optional(v reflect.Value) bool {
+	a, ok := v.Addr().Interface().(absentable)
+	return ok && a.absent()
+}
+
+func (c *checker) limits(v reflect.Value, all limits, path string) {
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		l := all[name]
+		value, ok := fieldByKey(v, name)
+		if !ok {
+			panic(fmt.Sprintf("spec: %s has no key %s", v.Type(), name))
+		}
+		at := field(path, name)
+		switch {
+		case empty(value):
+			if l.required && c.says(at) {
+				c.refuse(at, "is empty", "", l.want)
+			} else if l.required {
+				c.refuse(at, "is missing", "", l.want)
+			}
+			continue
+		case !l.holds(value):
+			c.refuse(at, "is not allowed", literal(value), l.want)
+		}
+		if l.element != nil {
+			c.elements(value, *l.element, at)
+		}
+	}
+}
+
+func (c *checker) elements(v reflect.Value, l limit, path string) {
+	if v.Kind() == reflect.Map {
+		for _, k := range slices.SortedFunc(slices.Values(v.MapKeys()), byString) {
+			if !l.holds(v.MapIndex(k)) {
+				c.refuse(field(path, k.String()), "is not allowed", literal(v.MapIndex(k)), l.want)
+			}
+		}
+		return
+	}
+	for i := range v.Len() {
+		if !l.holds(v.Index(i)) {
+			c.refuse(element(path, i), "is not allowed", literal(v.Index(i)), l.want)
+		}
+	}
+}
+
+// empty tells whether nothing is said: numbers and truth values always say something.
+func empty(v reflect.Value) bool {
+	switch v.Kind() {
+	case reflect.String, reflect.Slice, reflect.Map:
+		return v.Len() == 0
+	case reflect.Struct, reflect.Pointer:
+		return v.IsZero()
+	}
+	return false
+}
+
+// literal shows a value as the file would say it. Secrets stay secret.
+func literal(v reflect.Value) string {
+	switch x := v.Interface().(type) {
+	case Secret:
+		return "a secret"
+	case time.Duration:
+		return showDuration(x)
+	case Percent:
+		return x.String()
+	}
+	switch v.Kind() {
+	case reflect.String:
+		return quote(v.String())
+	case reflect.Slice, reflect.Map:
+		return strconv.Itoa(v.Len())
+	}
+	return fmt.Sprint(v.Interface())
+}
+
+// unique refuses the second of two equal names.
+func (c *checker) unique(seen map[string]string, name, path string) {
+	if name == "" {
+		return
+	}
+	if before, ok := seen[name]; ok {
+		c.refuse(path, "is taken by "+before, quote(name), "a value of its own")
+		return
+	}
+	seen[name] = path
+}

@@ -1,0 +1,186 @@
+package spec
+
+import (
+	"fmt"
+	"regexp"
+	"time"
+)
+
+// Fleet is a group of equal instances: an EC2 Auto Scaling group. One with queues runs
+// Celery workers, one without serves the target group that names it.
+type Fleet struct {
+	// InstanceType is EC2's, such as t3.large.
+	InstanceType string `yaml:"instance_type"`
+	// Capacity is how many instances there are.
+	Capacity Capacity `yaml:"capacity"`
+	// Scaling says when there are more or fewer.
+	Scaling Scaling `yaml:"scaling"`
+	// HealthCheckGracePeriod is how long a new instance may be unhealthy: 0s to 2h. Default
+	// 300s.
+	HealthCheckGracePeriod time.Duration `yaml:"health_check_grace_period"`
+	// UserData is the script that an instance starts with; relative paths start at the
+	// environment file's folder. Default: none.
+	UserData string `yaml:"user_data"`
+	// Queues are those that the fleet's workers consume. Default: none, no workers.
+	Queues []string `yaml:"queues"`
+	// Concurrency is how many tasks a worker runs at once: 1 to 1000; with Queues only.
+	Concurrency int `yaml:"concurrency"`
+	// Drain says how an instance ends.
+	Drain Drain `yaml:"drain"`
+}
+
+// Limits of an Auto Scaling group and what we put on it.
+//
+// https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-quotas.html
+const (
+	MaxCapacity    = 10000
+	MaxConcurrency = 1000
+	MaxGracePeriod = 2 * time.Hour
+	MaxWarmup      = 2 * time.Hour
+)
+
+var (
+	instanceTypeShape = regexp.MustCompile(`^[a-z][a-z0-9-]*[0-9][a-z0-9-]*\.(nano|micro|small|medium|large|[0-9]*xlarge|metal(-[0-9]+xl)?)$`)
+	queueShape        = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`)
+	fileShape         = regexp.MustCompile(`^[^\x00-\x1f\x7f]{1,1000}$`)
+)
+
+func (f *Fleet) setDefaults() { f.HealthCheckGracePeriod = 300 * time.Second }
+
+func (f *Fleet) complete() { f.Capacity.complete() }
+
+func (f *Fleet) limits() limits {
+	return limits{
+		"instance_type":             required(like(instanceTypeShape, "an EC2 instance type such as t3.large")),
+		"health_check_grace_period": seconds(0, MaxGracePeriod),
+		"user_data":                 like(fileShape, "a file"),
+		"queues":                    each(like(queueShape, "1 to 128 letters, digits and _ . -")),
+		"concurrency":               zeroOr("no workers", between(1, MaxConcurrency)),
+	}
+}
+
+func (f *Fleet) check(c *checker, path string) {
+	switch {
+	case len(f.Queues) > 0 && f.Concurrency == 0:
+		c.refuse(field(path, "concurrency"), "is missing", "", "1 to 1000, as the fleet has queues")
+	case len(f.Queues) == 0 && f.Concurrency > 0:
+		c.refuse(field(path, "concurrency"), "is for fleets with queues", fmt.Sprint(f.Concurrency), "no such key, or queues")
+	}
+	seen := map[string]string{}
+	for i, q := range f.Queues {
+		c.unique(seen, q, element(field(path, "queues"), i))
+	}
+	served := false
+	for i := range c.env.TargetGroups {
+		served = served || path == field("fleets", c.env.TargetGroups[i].Fleet)
+	}
+	if f.Scaling.RequestCountPerTarget > 0 && !served {
+		c.refuse(field(path, "scaling.request_count_per_target"), "needs a target group that names this fleet", fmt.Sprint(f.Scaling.RequestCountPerTarget), "0")
+	}
+}
+
+// Capacity is the number of instances: 0 to 10000, with min <= desired <= max.
+type Capacity struct {
+	// Min is the least. Default 1.
+	Min int `yaml:"min"`
+	// Max is the most. Default 1.
+	Max int `yaml:"max"`
+	// Desired is what a new group begins with. Default: min.
+	Desired int `yaml:"desired"`
+}
+
+func (n *Capacity) setDefaults() { n.Min, n.Max = 1, 1 }
+
+func (n *Capacity) complete() {
+	if n.Desired == 0 {
+		n.Desired = n.Min
+	}
+}
+
+func (n *Capacity) limits() limits {
+	return limits{"min": between(0, MaxCapacity), "max": between(0, MaxCapacity), "desired": between(0, MaxCapacity)}
+}
+
+func (n *Capacity) check(c *checker, path string) {
+	if n.Min > n.Max {
+		c.refuse(field(path, "min"), "is above max", fmt.Sprint(n.Min), fmt.Sprintf("at most %d", n.Max))
+		return
+	}
+	if n.Desired < n.Min || n.Desired > n.Max {
+		c.refuse(field(path, "desired"), "is not between min and max", fmt.Sprint(n.Desired), fmt.Sprintf("%d to %d", n.Min, n.Max))
+	}
+}
+
+// Scaling holds the targets that capacity follows.
+//
+// https://docs.aws.amazon.com/autoscaling/ec2/userguide/as-scaling-target-tracking.html
+type Scaling struct {
+	// CPUUtilization is the mean to keep, in percent: 1 to 100, or 0 for off. Default 0.
+	CPUUtilization int `yaml:"cpu_utilization"`
+	// RequestCountPerTarget is the mean to keep, in requests per target and minute, or 0 for
+	// off. Default 0.
+	RequestCountPerTarget int `yaml:"request_count_per_target"`
+	// Warmup is how long a new instance's numbers do not count: 0s to 2h. Default 300s.
+	Warmup time.Duration `yaml:"warmup"`
+}
+
+func (s *Scaling) setDefaults() { s.Warmup = 300 * time.Second }
+
+func (s *Scaling) limits() limits {
+	return limits{
+		"cpu_utilization":          zeroOr("off", between(1, 100)),
+		"request_count_per_target": between(0, 1_000_000_000),
+		"warmup":                   seconds(0, MaxWarmup),
+	}
+}
+
+// Drain says how an instance ends: a lifecycle hook holds it while it finishes.
+//
+// https://docs.aws.amazon.com/autoscaling/ec2/userguide/lifecycle-hooks.html
+type Drain struct {
+	// Heartbeat is how long the hook waits for a sign of life: 30s to 2h. Default 5m.
+	Heartbeat time.Duration `yaml:"heartbeat"`
+	// Maximum is the most that draining takes: at least one heartbeat, at most 100 of them
+	// and 48h. Default 15m.
+	Maximum time.Duration `yaml:"maximum"`
+	// OnTimeout is what happens then: continue ends the instance, retain keeps it for people
+	// to look at. Default continue.
+	OnTimeout string `yaml:"on_timeout"`
+}
+
+// Values of Drain.OnTimeout.
+const (
+	DrainContinue = "continue"
+	DrainRetain   = "retain"
+)
+
+// Limits of a lifecycle hook.
+//
+// https://docs.aws.amazon.com/autoscaling/ec2/userguide/lifecycle-hooks.html
+const (
+	MinHeartbeat  = 30 * time.Second
+	MaxHeartbeat  = 2 * time.Hour
+	MaxHeartbeats = 100
+	MaxDrain      = 48 * time.Hour
+)
+
+func (d *Drain) setDefaults() {
+	d.Heartbeat, d.Maximum, d.OnTimeout = 5*time.Minute, 15*time.Minute, DrainContinue
+}
+
+func (d *Drain) limits() limits {
+	return limits{
+		"heartbeat":  seconds(MinHeartbeat, MaxHeartbeat),
+		"maximum":    seconds(MinHeartbeat, MaxDrain),
+		"on_timeout": required(oneOf(DrainContinue, DrainRetain)),
+	}
+}
+
+func (d *Drain) check(c *checker, path string) {
+	if most := d.Heartbeat * MaxHeartbeats; d.Heartbeat > 0 && d.Maximum > most {
+		c.refuse(field(path, "maximum"), "is more than 100 heartbeats", showDuration(d.Maximum), "at most "+showDuration(most))
+	}
+	if d.Maximum < d.Heartbeat {
+		c.refuse(field(path, "maximum"), "is less than one heartbeat", showDuration(d.Maximum), "at least "+showDuration(d.Heartbeat))
+	}
+}

@@ -1,0 +1,237 @@
+package spec
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/invopop/jsonschema"
+)
+
+// limits says what the fields of a type may hold, by their keys. The validator, the JSON
+// Schema and the reference all read it, so that none can say otherwise than the others.
+type limits map[string]limit
+
+// limited is a type with limits.
+type limited interface{ limits() limits }
+
+// limit is what one field may hold.
+type limit struct {
+	// want says it in words, after "want".
+	want string
+	// ok tells whether a value is within the limit; nil: any is.
+	ok func(v reflect.Value) bool
+	// element is the limit of a list's elements or a map's values.
+	element *limit
+	// schema adds as much of the limit to the field's schema as JSON Schema can say.
+	schema func(s *jsonschema.Schema)
+	// required: the field must be there and not empty.
+	required bool
+}
+
+type number interface{ int | time.Duration | Percent }
+
+// between allows lo to hi, both included.
+func between[T number](lo, hi T) limit {
+	return limit{
+		want: fmt.Sprintf("%s to %s", show(lo), show(hi)),
+		ok: func(v reflect.Value) bool {
+			n := v.Interface().(T)
+			return n >= lo && n <= hi
+		},
+		schema: func(s *jsonschema.Schema) {
+			if _, ok := any(lo).(int); ok {
+				s.Minimum, s.Maximum = jsonNumber(lo), jsonNumber(hi)
+			}
+		},
+	}
+}
+
+// zeroOr allows zero as well, which means what word says.
+func zeroOr(word string, l limit) limit {
+	inner := l
+	l.want = fmt.Sprintf("0 (%s) or %s", word, inner.want)
+	l.ok = func(v reflect.Value) bool { return v.IsZero() || inner.ok(v) }
+	l.schema = func(s *jsonschema.Schema) {
+		var one jsonschema.Schema
+		if inner.schema(&one); one.Minimum == "" {
+			return
+		}
+		s.AnyOf = []*jsonschema.Schema{{Const: 0}, &one}
+	}
+	return l
+}
+
+// seconds allows whole seconds from lo to hi: what AWS counts in seconds.
+func seconds(lo, hi time.Duration) limit {
+	l := between(lo, hi)
+	inner := l.ok
+	l.want += ", in whole seconds"
+	l.ok = func(v reflect.Value) bool { return inner(v) && v.Int()%int64(time.Second) == 0 }
+	return l
+}
+
+// oneOf allows these strings; nothing at all as well, unless the field is required.
+func oneOf[T ~string](values ...T) limit {
+	words := make([]string, len(values))
+	for i, v := range values {
+		words[i] = string(v)
+	}
+	l := limit{
+		want: anyOf(words),
+		ok: func(v reflect.Value) bool {
+			for _, w := range words {
+				if v.String() == w {
+					return true
+				}
+			}
+			return false
+		},
+		schema: func(s *jsonschema.Schema) {
+			for _, w := range words {
+				s.Enum = append(s.Enum, w)
+			}
+		},
+	}
+	return l
+}
+
+// numbers allows these numbers or durations.
+func numbers[T number](values ...T) limit {
+	words := make([]string, len(values))
+	for i, v := range values {
+		words[i] = show(v)
+	}
+	return limit{
+		want: anyOf(words),
+		ok: func(v reflect.Value) bool {
+			for _, w := range values {
+				if v.Interface().(T) == w {
+					return true
+				}
+			}
+			return false
+		},
+		schema: func(s *jsonschema.Schema) {
+			for _, v := range values {
+				if _, isInt := any(v).(int); isInt {
+					s.Enum = append(s.Enum, v)
+				}
+			}
+		},
+	}
+}
+
+// like allows strings that a regular expression matches; the words are for people.
+func like(re *regexp.Regexp, words string) limit {
+	return limit{
+		want:   words,
+		ok:     func(v reflect.Value) bool { return re.MatchString(v.String()) },
+		schema: func(s *jsonschema.Schema) { s.Pattern = re.String() },
+	}
+}
+
+// length allows strings of at most so many bytes.
+func length(most int) limit {
+	return limit{
+		want:   fmt.Sprintf("at most %d bytes", most),
+		ok:     func(v reflect.Value) bool { return len(v.String()) <= most },
+		schema: func(s *jsonschema.Schema) { s.MaxLength = new(uint64(most)) },
+	}
+}
+
+// that allows what ok says; JSON Schema cannot.
+func that(words string, ok func(s string) bool) limit {
+	return limit{want: words, ok: func(v reflect.Value) bool { return ok(v.String()) }, schema: func(*jsonschema.Schema) {}}
+}
+
+// atMost allows lists and maps of so many elements.
+func atMost(most int) limit {
+	return limit{
+		want: fmt.Sprintf("at most %d", most),
+		ok:   func(v reflect.Value) bool { return v.Len() <= most },
+		schema: func(s *jsonschema.Schema) {
+			if s.Type == "array" {
+				s.MaxItems = new(uint64(most))
+			} else {
+				s.MaxProperties = new(uint64(most))
+			}
+		},
+	}
+}
+
+// each puts a limit on the elements of a list or the values of a map.
+func each(l limit) limit {
+	return limit{
+		want:    "each " + l.want,
+		element: &l,
+		schema: func(s *jsonschema.Schema) {
+			switch {
+			case s.Items != nil:
+				l.schema(s.Items)
+			case s.AdditionalProperties != nil:
+				l.schema(s.AdditionalProperties)
+			}
+		},
+	}
+}
+
+// both holds a field to two limits.
+func both(a, b limit) limit {
+	return limit{
+		want:    a.want + "; " + b.want,
+		ok:      func(v reflect.Value) bool { return a.holds(v) && b.holds(v) },
+		element: cmp.Or(a.element, b.element),
+		schema: func(s *jsonschema.Schema) {
+			a.schema(s)
+			b.schema(s)
+		},
+		required: a.required || b.required,
+	}
+}
+
+func (l limit) holds(v reflect.Value) bool { return l.ok == nil || l.ok(v) }
+
+// required makes a field one that must be there.
+func required(l limit) limit {
+	l.required = true
+	return l
+}
+
+// anything is no limit, for fields that are merely required.
+func anything() limit {
+	return limit{schema: func(*jsonschema.Schema) {}}
+}
+
+func anyOf(words []string) string {
+	if len(words) == 1 {
+		return words[0]
+	}
+	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
+}
+
+// show formats a limit as a file would say it.
+func show[T number](n T) string {
+	if d, ok := any(n).(time.Duration); ok {
+		return showDuration(d)
+	}
+	return fmt.Sprint(n)
+}
+
+// showDuration is d without the zero parts that time.Duration prints: 1h for 1h0m0s.
+func showDuration(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return cmp.Or(s, "0s")
+}
+
+func jsonNumber[T number](n T) json.Number { return json.Number(fmt.Sprint(n)) }

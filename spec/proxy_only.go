@@ -1,0 +1,252 @@
+package spec
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// ProxyOnly holds what no ALB has; the CDK app refuses it by name, unless aws.proxy_only is
+// drop.
+type ProxyOnly struct {
+	// Algorithm replaces the group's: source_ip_hash, consistent_hash, power_of_two_choices or
+	// least_time. Default: the group's.
+	Algorithm string `yaml:"algorithm"`
+	// ConsistentHash says what consistent_hash hashes.
+	ConsistentHash ConsistentHash `yaml:"consistent_hash"`
+	// Queue holds requests while every target has its max_connections. Default: none, which
+	// answers them with 503.
+	Queue Queue `yaml:"queue"`
+	// PassiveHealth takes targets out that fail requests. Default: off.
+	PassiveHealth PassiveHealth `yaml:"passive_health"`
+	// Retries sends a failed request to another target. Default: off.
+	Retries Retries `yaml:"retries"`
+	// ConnectTimeout bounds the TCP handshake with a target: 1ms to 75s. Default 10s, as ALB.
+	ConnectTimeout time.Duration `yaml:"connect_timeout"`
+	// SendTimeout bounds the time between two writes to a target: 1ms to 4000s. Default 0s,
+	// the load balancer's idle_timeout.
+	SendTimeout time.Duration `yaml:"send_timeout"`
+	// ReadTimeout bounds the time between two reads from a target: 1ms to 4000s. Default 0s,
+	// the load balancer's idle_timeout.
+	ReadTimeout time.Duration `yaml:"read_timeout"`
+	// IdleConnections is how many idle connections are kept per target: 0 to 10000. Default 32.
+	IdleConnections int `yaml:"idle_connections"`
+	// Headers are set on requests to targets, by name; an empty value removes the header.
+	// Default: none.
+	Headers map[string]string `yaml:"headers"`
+	// Discovery finds targets by DNS, in addition to those that the group names. Default: off.
+	Discovery Discovery `yaml:"discovery"`
+}
+
+// Values of ProxyOnly.Algorithm.
+const (
+	SourceIPHash      = "source_ip_hash"
+	ConsistentHashing = "consistent_hash"
+	PowerOfTwoChoices = "power_of_two_choices"
+	LeastTime         = "least_time"
+)
+
+// Limits and defaults of ProxyOnly. No AWS page has them: they are what nginx and HAProxy
+// allow, or what is still sensible.
+const (
+	DefaultConnectTimeout  = 10 * time.Second
+	MaxConnectTimeout      = 75 * time.Second
+	DefaultIdleConnections = 32
+	MaxIdleConnections     = 10000
+	MaxTargetWeight        = 256
+	MaxTargetConnections   = 100000
+	MaxQueueDepth          = 100000
+	MaxQueueTimeout        = 10 * time.Minute
+	MaxRetryAttempts       = 10
+	MaxFails               = 1000
+	MaxFailTimeout         = time.Hour
+	MinBoundedLoad         = 100
+	MaxBoundedLoad         = 1000
+)
+
+func (p *ProxyOnly) setDefaults() {
+	p.ConnectTimeout = DefaultConnectTimeout
+	p.IdleConnections = DefaultIdleConnections
+}
+
+func (p *ProxyOnly) limits() limits {
+	idle := zeroOr("the load balancer's idle_timeout", between(time.Millisecond, MaxIdleTimeout))
+	return limits{
+		"algorithm":        oneOf(SourceIPHash, ConsistentHashing, PowerOfTwoChoices, LeastTime),
+		"connect_timeout":  between(time.Millisecond, MaxConnectTimeout),
+		"send_timeout":     idle,
+		"read_timeout":     idle,
+		"idle_connections": between(0, MaxIdleConnections),
+		"headers":          each(like(optionalValueShape, "visible ASCII and spaces inside")),
+	}
+}
+
+// unsettable are headers that the proxy itself has to write.
+var unsettable = []string{"connection", "content-length", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
+
+func (p *ProxyOnly) check(c *checker, path string) {
+	if p.Algorithm == ConsistentHashing && p.ConsistentHash.absent() {
+		c.refuse(field(path, "consistent_hash"), "is missing", "", "a key, as the algorithm is consistent_hash")
+	}
+	if p.Algorithm != ConsistentHashing && !p.ConsistentHash.absent() {
+		c.refuse(field(path, "consistent_hash"), "is for algorithm consistent_hash", "", "no such key, or that algorithm")
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Headers)) {
+		if !headerShape.MatchString(name) || slices.Contains(unsettable, strings.ToLower(name)) {
+			c.refuse(field(path, "headers."+name), "is no header that can be set", quote(name), "another name")
+		}
+	}
+}
+
+// ConsistentHash says what the algorithm consistent_hash hashes.
+type ConsistentHash struct {
+	// Key is source_ip, host, path, uri, header:NAME, cookie:NAME or query:NAME.
+	Key string `yaml:"key"`
+	// BoundedLoad is the most that a target takes, in hundredths of the mean, before its
+	// requests go on to the next: 100 to 1000, or 0 for no bound. Default 0.
+	BoundedLoad int `yaml:"bounded_load"`
+}
+
+func (h *ConsistentHash) absent() bool { return *h == ConsistentHash{} }
+
+func (h *ConsistentHash) limits() limits {
+	return limits{
+		"key":          required(like(hashKeyShape, "source_ip, host, path, uri, header:NAME, cookie:NAME or query:NAME")),
+		"bounded_load": zeroOr("no bound", between(MinBoundedLoad, MaxBoundedLoad)),
+	}
+}
+
+// Queue holds requests for which no target has room.
+type Queue struct {
+	// Depth is how many requests wait: 1 to 100000, or 0 for no queue. Default 0.
+	Depth int `yaml:"depth"`
+	// Timeout is how long a request waits before it is answered with 503: 1ms to 10m.
+	Timeout time.Duration `yaml:"timeout"`
+}
+
+func (q *Queue) absent() bool { return *q == Queue{} }
+
+func (q *Queue) limits() limits {
+	return limits{"depth": between(1, MaxQueueDepth), "timeout": between(time.Millisecond, MaxQueueTimeout)}
+}
+
+// PassiveHealth takes a target out when requests to it fail.
+type PassiveHealth struct {
+	// MaxFails is how many requests must fail within FailTimeout: 1 to 1000, or 0 for off.
+	// Default 0.
+	MaxFails int `yaml:"max_fails"`
+	// FailTimeout is the time in which failures count, and for which the target is out then:
+	// 1s to 1h.
+	FailTimeout time.Duration `yaml:"fail_timeout"`
+}
+
+func (p *PassiveHealth) absent() bool { return *p == PassiveHealth{} }
+
+func (p *PassiveHealth) limits() limits {
+	return limits{"max_fails": between(1, MaxFails), "fail_timeout": between(time.Second, MaxFailTimeout)}
+}
+
+// Retries sends a failed request to another target.
+type Retries struct {
+	// Attempts is how many further targets are tried: 1 to 10, or 0 for off. Default 0.
+	Attempts int `yaml:"attempts"`
+	// On says after what: connect_error, timeout, reset, http_502, http_503, http_504. Only
+	// connect_error is retried for requests that are not idempotent.
+	On []string `yaml:"on"`
+	// Budget is the most that retries may add to the requests of the group: 1% to 100%.
+	Budget Percent `yaml:"budget"`
+}
+
+func (r *Retries) absent() bool { return r.Attempts == 0 && len(r.On) == 0 && r.Budget == 0 }
+
+func (r *Retries) limits() limits {
+	return limits{
+		"attempts": between(1, MaxRetryAttempts),
+		"on":       required(each(oneOf("connect_error", "timeout", "reset", "http_502", "http_503", "http_504"))),
+		"budget":   between(Percent(1), Percent(100)),
+	}
+}
+
+// Discovery finds targets by DNS.
+type Discovery struct {
+	// DNS is a name whose addresses are targets with the group's port. Default: off.
+	DNS string `yaml:"dns"`
+	// Interval between look-ups: 1s to 1h. Default 0s, as long as the records live.
+	Interval time.Duration `yaml:"interval"`
+}
+
+func (d *Discovery) absent() bool { return *d == Discovery{} }
+
+func (d *Discovery) limits() limits {
+	return limits{
+		"dns":      required(like(dnsNameShape, "a name such as web.internal")),
+		"interval": zeroOr("as long as the records live", between(time.Second, time.Hour)),
+	}
+}
+
+// TargetProxyOnly holds the per-target settings that no ALB has.
+type TargetProxyOnly struct {
+	// Weight is the target's share beside its peers, 1-256. Default 1.
+	Weight int `yaml:"weight"`
+	// Backup targets serve only when every other target is out. Default false.
+	Backup bool `yaml:"backup"`
+	// MaxConnections bounds concurrent requests to the target: 1 to 100000, or 0 for no bound.
+	// Default 0.
+	MaxConnections int `yaml:"max_connections"`
+}
+
+func (p *TargetProxyOnly) setDefaults() { p.Weight = 1 }
+
+func (p *TargetProxyOnly) limits() limits {
+	return limits{
+		"weight":          between(1, MaxTargetWeight),
+		"max_connections": zeroOr("no bound", between(1, MaxTargetConnections)),
+	}
+}
+
+// NotServed returns the paths of settings in effect that this version's container accepts
+// and does not act on, in the order of the file format.
+func (e *Environment) NotServed() []string {
+	var paths []string
+	add := func(path string, inEffect bool) {
+		if inEffect {
+			paths = append(paths, path)
+		}
+	}
+	for i := range e.TargetGroups {
+		group := element("target_groups", i)
+		p := &e.TargetGroups[i].ProxyOnly
+		at := field(group, "proxy_only")
+		add(field(at, "algorithm"), p.Algorithm != "")
+		add(field(at, "queue"), !p.Queue.absent())
+		add(field(at, "passive_health"), !p.PassiveHealth.absent())
+		add(field(at, "retries"), !p.Retries.absent())
+		add(field(at, "headers"), len(p.Headers) > 0)
+		add(field(at, "discovery"), !p.Discovery.absent())
+		for j := range e.TargetGroups[i].Targets {
+			add(field(element(field(group, "targets"), j), "proxy_only.max_connections"), e.TargetGroups[i].Targets[j].ProxyOnly.MaxConnections > 0)
+		}
+	}
+	add("edge.compression", e.Edge.Compression.Enabled)
+	add("edge.static", len(e.Edge.Static) > 0)
+	add("edge.cache", len(e.Edge.Cache) > 0)
+	add("edge.response_headers", len(e.Edge.ResponseHeaders) > 0)
+	add("edge.error_pages", len(e.Edge.ErrorPages) > 0)
+	add("waf.default_action", e.WAF.DefaultAction == WAFBlock)
+	add("waf.managed", len(e.WAF.Managed) > 0)
+	add("waf.rate_limits", len(e.WAF.RateLimits) > 0)
+	add("waf.ip_sets", len(e.WAF.IPSets) > 0)
+	add("proxy.trusted_proxies", len(e.Proxy.TrustedProxies) > 0)
+	add("proxy.elbv2_api", !e.Proxy.ELBv2API.absent())
+	add("proxy.admin.users", len(e.Proxy.Admin.Users) > 0)
+	return paths
+}
+
+// notServed warns of what NotServed lists.
+func (c *checker) notServed() {
+	for _, path := range c.env.NotServed() {
+		c.warn(path, fmt.Sprintf("is accepted, but the container of this version does not act on %s", path[strings.LastIndex(path, ".")+1:]), "", "")
+	}
+}

@@ -1,0 +1,170 @@
+package spec
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"regexp"
+	"slices"
+	"time"
+)
+
+// WAF is the web application firewall: a WAFv2 web ACL on AWS.
+//
+// https://docs.aws.amazon.com/waf/latest/developerguide/web-acl.html
+type WAF struct {
+	// DefaultAction is what happens to requests that nothing decides on: allow or block.
+	// Default allow.
+	DefaultAction string `yaml:"default_action"`
+	// Managed are AWS's managed rule groups by short names: common, known_bad_inputs,
+	// ip_reputation, anonymous_ip, admin_protection, sqli, linux, unix, windows, php, wordpress.
+	// Elsewhere the OWASP Core Rule Set stands for them. Default: none.
+	Managed []string `yaml:"managed"`
+	// RateLimits bound requests by who sends them; at most ten. Default: none.
+	RateLimits []RateLimit `yaml:"rate_limits"`
+	// IPSets allow, block or count blocks of addresses. Default: none.
+	IPSets map[string]IPSet `yaml:"ip_sets"`
+}
+
+// Values of WAF.DefaultAction and IPSet.Action.
+const (
+	WAFAllow = "allow"
+	WAFBlock = "block"
+	WAFCount = "count"
+)
+
+// ManagedRuleGroups are the values of WAF.Managed and AWS's names of them.
+//
+// https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-list.html
+func ManagedRuleGroups() map[string]string {
+	return map[string]string{
+		"common":           "AWSManagedRulesCommonRuleSet",
+		"known_bad_inputs": "AWSManagedRulesKnownBadInputsRuleSet",
+		"ip_reputation":    "AWSManagedRulesAmazonIpReputationList",
+		"anonymous_ip":     "AWSManagedRulesAnonymousIpList",
+		"admin_protection": "AWSManagedRulesAdminProtectionRuleSet",
+		"sqli":             "AWSManagedRulesSQLiRuleSet",
+		"linux":            "AWSManagedRulesLinuxRuleSet",
+		"unix":             "AWSManagedRulesUnixRuleSet",
+		"windows":          "AWSManagedRulesWindowsRuleSet",
+		"php":              "AWSManagedRulesPHPRuleSet",
+		"wordpress":        "AWSManagedRulesWordPressRuleSet",
+	}
+}
+
+// Limits of a web ACL.
+//
+// https://docs.aws.amazon.com/waf/latest/developerguide/limits.html
+const (
+	MaxRateLimits     = 10
+	MinRateLimit      = 10
+	MaxRateLimit      = 2_000_000_000
+	MaxIPSetAddresses = 10000
+)
+
+func (w *WAF) setDefaults() { w.DefaultAction = WAFAllow }
+
+func (w *WAF) limits() limits {
+	return limits{
+		"default_action": required(oneOf(WAFAllow, WAFBlock)),
+		"managed":        each(oneOf(slices.Sorted(maps.Keys(ManagedRuleGroups()))...)),
+		"rate_limits":    atMost(MaxRateLimits),
+	}
+}
+
+func (w *WAF) check(c *checker, path string) {
+	seen := map[string]string{}
+	for i, name := range w.Managed {
+		c.unique(seen, name, element(field(path, "managed"), i))
+	}
+	names := map[string]string{}
+	for i, r := range w.RateLimits {
+		c.unique(names, r.Name, field(element(field(path, "rate_limits"), i), "name"))
+	}
+	for _, name := range slices.Sorted(maps.Keys(w.IPSets)) {
+		at := field(path, "ip_sets."+name)
+		c.unique(names, name, at)
+		if !wafNameShape.MatchString(name) {
+			c.refuse(at, "is not a name", quote(name), wafNameWords)
+		}
+	}
+}
+
+// RateLimit blocks who sends more than Limit requests in any Window.
+//
+// https://docs.aws.amazon.com/waf/latest/developerguide/waf-rule-statement-type-rate-based.html
+type RateLimit struct {
+	// Name of the rule; unique.
+	Name string `yaml:"name"`
+	// Limit is 10 to 2000000000 requests.
+	Limit int `yaml:"limit"`
+	// Window is 60s, 120s, 300s or 600s, looking back from now. Default 300s.
+	Window time.Duration `yaml:"window"`
+	// Key tells senders apart: ip, forwarded_ip (the first address of X-Forwarded-For),
+	// header:NAME, cookie:NAME, query_argument:NAME, or all for no difference. Default ip.
+	Key string `yaml:"key"`
+	// Path limits the rule to requests whose path begins with it; needed with key all.
+	// Default: every path.
+	Path string `yaml:"path"`
+	// Status is what refused requests are answered with: 400 to 599. Default 403.
+	Status int `yaml:"status"`
+}
+
+var (
+	wafNameShape  = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
+	rateKeyShape  = regexp.MustCompile("^(ip|forwarded_ip|all|(header|cookie|query_argument):[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64})$")
+	ratePathShape = regexp.MustCompile(`^/[!-~]{0,199}$`)
+)
+
+const wafNameWords = "1 to 128 letters, digits, underscores and hyphens"
+
+func (r *RateLimit) setDefaults() { r.Window, r.Key, r.Status = 300*time.Second, "ip", 403 }
+
+func (r *RateLimit) limits() limits {
+	return limits{
+		"name":   required(like(wafNameShape, wafNameWords)),
+		"limit":  between(MinRateLimit, MaxRateLimit),
+		"window": numbers(60*time.Second, 120*time.Second, 300*time.Second, 600*time.Second),
+		"key":    required(like(rateKeyShape, "ip, forwarded_ip, header:NAME, cookie:NAME, query_argument:NAME or all")),
+		"path":   like(ratePathShape, "the beginning of a path, at most 200 characters"),
+		"status": between(400, 599),
+	}
+}
+
+func (r *RateLimit) check(c *checker, path string) {
+	if r.Key == "all" && r.Path == "" {
+		c.refuse(field(path, "path"), "is missing", "", "the beginning of a path, as key is all")
+	}
+}
+
+// IPSet decides on blocks of addresses before all other rules.
+//
+// https://docs.aws.amazon.com/waf/latest/developerguide/waf-rule-statement-type-ipset-match.html
+type IPSet struct {
+	// Addresses are blocks of IPv4 or IPv6 addresses, /0 excluded; at most 10000.
+	Addresses []string `yaml:"addresses"`
+	// Action is allow, block or count. Default block.
+	Action string `yaml:"action"`
+}
+
+func (s *IPSet) setDefaults() { s.Action = WAFBlock }
+
+func (s *IPSet) limits() limits {
+	return limits{
+		"addresses": required(both(atMost(MaxIPSetAddresses), each(that("a block such as 192.0.2.0/24, not /0", func(s string) bool {
+			p, err := netip.ParsePrefix(s)
+			return err == nil && p.Bits() > 0 && p.Masked() == p
+		})))),
+		"action": required(oneOf(WAFAllow, WAFBlock, WAFCount)),
+	}
+}
+
+func (s *IPSet) check(c *checker, path string) {
+	seen := map[string]string{}
+	for i, a := range s.Addresses {
+		if before, twice := seen[a]; twice {
+			c.warn(element(field(path, "addresses"), i), fmt.Sprintf("stands twice, also at %s", before), quote(a), "")
+		}
+		seen[a] = element("addresses", i)
+	}
+}
