@@ -117,7 +117,7 @@ func (c *checker) limits(v reflect.Value, all limits, path string) {
 			}
 			continue
 		case !l.holds(value):
-			c.refuse(at, "is not allowed", literal(value), l.want)
+			c.refuse(at, "is not allowed", literal(value), l.advice(value))
 		}
 		if l.element != nil {
 			c.elements(value, *l.element, at)
@@ -129,14 +129,14 @@ func (c *checker) elements(v reflect.Value, l limit, path string) {
 	if v.Kind() == reflect.Map {
 		for _, k := range slices.SortedFunc(slices.Values(v.MapKeys()), byString) {
 			if !l.holds(v.MapIndex(k)) {
-				c.refuse(field(path, k.String()), "is not allowed", literal(v.MapIndex(k)), l.want)
+				c.refuse(field(path, k.String()), "is not allowed", literal(v.MapIndex(k)), l.advice(v.MapIndex(k)))
 			}
 		}
 		return
 	}
 	for i := range v.Len() {
 		if !l.holds(v.Index(i)) {
-			c.refuse(element(path, i), "is not allowed", literal(v.Index(i)), l.want)
+			c.refuse(element(path, i), "is not allowed", literal(v.Index(i)), l.advice(v.Index(i)))
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +28,8 @@ type limit struct {
 	ok func(v reflect.Value) bool
 	// element is the limit of a list's elements or a map's values.
 	element *limit
+	// words are the strings that are allowed, if there are only so many.
+	words []string
 	// schema adds as much of the limit to the field's schema as JSON Schema can say.
 	schema func(s *jsonschema.Schema)
 	// required: the field must be there and not empty.
@@ -81,23 +84,16 @@ func oneOf[T ~string](values ...T) limit {
 	for i, v := range values {
 		words[i] = string(v)
 	}
-	l := limit{
-		want: anyOf(words),
-		ok: func(v reflect.Value) bool {
-			for _, w := range words {
-				if v.String() == w {
-					return true
-				}
-			}
-			return false
-		},
+	return limit{
+		want:  anyOf(words),
+		words: words,
+		ok:    func(v reflect.Value) bool { return slices.Contains(words, v.String()) },
 		schema: func(s *jsonschema.Schema) {
 			for _, w := range words {
 				s.Enum = append(s.Enum, w)
 			}
 		},
 	}
-	return l
 }
 
 // numbers allows these numbers or durations.
@@ -108,14 +104,7 @@ func numbers[T number](values ...T) limit {
 	}
 	return limit{
 		want: anyOf(words),
-		ok: func(v reflect.Value) bool {
-			for _, w := range values {
-				if v.Interface().(T) == w {
-					return true
-				}
-			}
-			return false
-		},
+		ok:   func(v reflect.Value) bool { return slices.Contains(values, v.Interface().(T)) },
 		schema: func(s *jsonschema.Schema) {
 			for _, v := range values {
 				if _, isInt := any(v).(int); isInt {
@@ -194,6 +183,21 @@ func both(a, b limit) limit {
 	}
 }
 
+// advice is what to say of a value that is not allowed: the word that it likely misspells,
+// when there are too many to list.
+func (l limit) advice(v reflect.Value) string {
+	if len(l.words) <= maxListed {
+		return l.want
+	}
+	if near := nearest(v.String(), l.words); near != "" {
+		return near + ", did you mean that?"
+	}
+	return fmt.Sprintf("one of %d names, such as %s", len(l.words), l.words[0])
+}
+
+// maxListed is how many words a problem lists.
+const maxListed = 16
+
 func (l limit) holds(v reflect.Value) bool { return l.ok == nil || l.ok(v) }
 
 // required makes a field one that must be there.
@@ -222,16 +226,17 @@ func show[T number](n T) string {
 	return fmt.Sprint(n)
 }
 
-// showDuration is d without the zero parts that time.Duration prints: 1h for 1h0m0s.
+// showDuration is d in the largest unit that AWS would say it in: 24h, 20m, 300s, 500ms.
 func showDuration(d time.Duration) string {
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
+	switch {
+	case d > 0 && d%time.Hour == 0:
+		return fmt.Sprintf("%dh", d/time.Hour)
+	case d > 15*time.Minute && d%time.Minute == 0:
+		return fmt.Sprintf("%dm", d/time.Minute)
+	case d%time.Second == 0:
+		return fmt.Sprintf("%ds", d/time.Second)
 	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return cmp.Or(s, "0s")
+	return d.String()
 }
 
 func jsonNumber[T number](n T) json.Number { return json.Number(fmt.Sprint(n)) }

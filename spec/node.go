@@ -44,7 +44,7 @@ func parse(file string, text []byte) (*node, Problems) {
 	if err := yaml.Load(text, &doc, yaml.WithUniqueKeys(false)); err != nil {
 		return nil, Problems{syntax(file, err)}
 	}
-	p := parser{file: file}
+	p := reader{file: file}
 	if doc.Kind != yaml.DocumentNode || len(doc.Content) != 1 {
 		return nil, Problems{{File: file, What: "is empty", Want: "an environment"}}
 	}
@@ -75,18 +75,18 @@ func syntax(file string, err error) Problem {
 	return problem
 }
 
-// parser turns the library's tree into ours.
-type parser struct {
+// reader turns the library's tree into ours.
+type reader struct {
 	file     string
 	problems Problems
 }
 
-func (p *parser) refuse(n *yaml.Node, path, what, got, want string) {
+func (p *reader) refuse(n *yaml.Node, path, what, got, want string) {
 	at := position{p.file, n.Line, n.Column}
 	p.problems = append(p.problems, at.problem(path, what, got, want))
 }
 
-func (p *parser) node(from *yaml.Node, path string, depth int) *node {
+func (p *reader) node(from *yaml.Node, path string, depth int) *node {
 	n := &node{at: position{p.file, from.Line, from.Column}}
 	if depth > maxDepth {
 		p.refuse(from, "", "values nest too deep", "", fmt.Sprintf("at most %d levels", maxDepth))
@@ -115,7 +115,7 @@ func (p *parser) node(from *yaml.Node, path string, depth int) *node {
 	return n
 }
 
-func (p *parser) mapping(n *node, from *yaml.Node, path string, depth int) {
+func (p *reader) mapping(n *node, from *yaml.Node, path string, depth int) {
 	first := map[string]*yaml.Node{}
 	for i := 0; i+1 < len(from.Content); i += 2 {
 		k, v := from.Content[i], from.Content[i+1]

@@ -59,7 +59,7 @@ func (p *Proxy) setDefaults() {
 func (p *Proxy) limits() limits {
 	return limits{
 		"bind":            each(that("an address and a port such as 0.0.0.0:80 or [::]:80", isListenAddress)),
-		"server_name":     like(valueShape, "visible ASCII and spaces inside"),
+		"server_name":     like(optionalValueShape, "visible ASCII and spaces inside"),
 		"stickiness_keys": each(that(fmt.Sprintf("file:PATH, env:NAME or at least %d bytes", MinStickinessKey), isStickinessKey)),
 		"trusted_proxies": each(that("a block such as 10.0.0.0/8", isCIDR)),
 		"max_connections": between(1, MaxMaxConnections),
