@@ -65,7 +65,7 @@ func (a *Action) checkForward(c *checker, path string) {
 		c.unique(seen, f.TargetGroup, at)
 		g := c.env.TargetGroup(f.TargetGroup)
 		if g == nil {
-			if f.TargetGroup != "" {
+			if f.TargetGroup != "" && !c.isUnread("target_groups") {
 				c.refuse(at, "no target group has that name", quote(f.TargetGroup), c.targetGroupNames(f.TargetGroup))
 			}
 			continue

@@ -20,15 +20,27 @@ type checker struct {
 	at       map[string]position
 	problems Problems
 	warnings Problems
+	// unread are the paths of what could not be read.
+	unread []string
+}
+
+// isUnread tells whether something at or below path could not be read, so that what is
+// missing there may only have been misunderstood.
+func (c *checker) isUnread(path string) bool {
+	return slices.ContainsFunc(c.unread, func(p string) bool { return under(p, path) })
+}
+
+// under tells whether path is, or is below, above.
+func under(path, above string) bool {
+	rest, ok := strings.CutPrefix(path, above)
+	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
 }
 
 // refuse records a problem with the value at path.
 func (c *checker) refuse(path, what, got, want string) {
 	// What could not be read has a problem already, and would only get a second.
-	for _, p := range c.problems {
-		if p.Path == path {
-			return
-		}
+	if c.isUnread(path) || slices.ContainsFunc(c.problems, func(p Problem) bool { return p.Path == path }) {
+		return
 	}
 	c.problems = append(c.problems, c.position(path).problem(path, what, got, want))
 }

@@ -70,7 +70,7 @@ func (f *Fleet) check(c *checker, path string) {
 	for i, q := range f.Queues {
 		c.unique(seen, q, element(field(path, "queues"), i))
 	}
-	served := false
+	served := c.isUnread("target_groups")
 	for i := range c.env.TargetGroups {
 		served = served || path == field("fleets", c.env.TargetGroups[i].Fleet)
 	}

@@ -88,7 +88,7 @@ func (l *Listener) check(c *checker, path string) {
 	for i, name := range l.Certificates {
 		at := element(field(path, "certificates"), i)
 		c.unique(named, name, at)
-		if _, ok := c.env.Certificates[name]; !ok {
+		if _, ok := c.env.Certificates[name]; !ok && !c.isUnread("certificates") {
 			c.refuse(at, "no certificate has that name", quote(name), "one of certificates")
 		}
 	}

@@ -48,6 +48,9 @@ func Check(path string) (env *Environment, problems, warnings Problems) {
 	d.decode(merge(base, root), reflect.ValueOf(env).Elem(), "")
 	env.complete()
 	c := checker{env: env, at: d.at, problems: d.problems}
+	for _, p := range d.problems {
+		c.unread = append(c.unread, p.Path)
+	}
 	c.walk(reflect.ValueOf(env), "")
 	c.environment()
 	c.problems.sort(path)

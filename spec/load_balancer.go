@@ -67,7 +67,7 @@ func (b *LoadBalancer) check(c *checker, path string) {
 	if b.Scheme == SchemeInternal && b.IPAddressType == IPAddressTypeDualstackWithoutPublicIPv4 {
 		c.refuse(field(path, "ip_address_type"), "is for internet-facing load balancers", quote(b.IPAddressType), "ipv4 or dualstack")
 	}
-	if b.Scheme != SchemeInternal && b.Attributes.IPv6DenyAllIGWTraffic {
+	if b.Scheme == SchemeInternetFacing && b.Attributes.IPv6DenyAllIGWTraffic {
 		c.refuse(field(path, "attributes.ipv6_deny_all_igw_traffic"), "is for internal load balancers", "true", "false, or scheme internal")
 	}
 	names, ports := map[string]string{}, map[string]string{}

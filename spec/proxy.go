@@ -75,7 +75,7 @@ func (p *Proxy) check(c *checker, path string) {
 	for _, name := range slices.Sorted(maps.Keys(p.Bind)) {
 		at := field(path, "bind."+name)
 		c.unique(listens, p.Bind[name], at)
-		if !slices.ContainsFunc(c.env.LoadBalancer.Listeners, func(l Listener) bool { return l.Name == name }) {
+		if !c.isUnread("load_balancer.listeners") && !slices.ContainsFunc(c.env.LoadBalancer.Listeners, func(l Listener) bool { return l.Name == name }) {
 			c.refuse(at, "no listener has that name", quote(name), "the name of a listener")
 		}
 	}

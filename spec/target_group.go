@@ -127,7 +127,7 @@ func (g *TargetGroup) complete() {
 
 func (g *TargetGroup) check(c *checker, path string) {
 	if g.Fleet != "" {
-		if _, ok := c.env.Fleets[g.Fleet]; !ok {
+		if _, ok := c.env.Fleets[g.Fleet]; !ok && !c.isUnread("fleets") {
 			c.refuse(field(path, "fleet"), "no fleet has that name", quote(g.Fleet), "one of fleets")
 		}
 		if g.TargetType != TargetTypeInstance {
