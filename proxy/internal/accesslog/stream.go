@@ -157,6 +157,7 @@ func (s *stream) flushLoop() {
 		case <-s.wake:
 			s.flush()
 		case <-s.quit:
+			s.failed = nil // what went wrong earlier has been counted and said
 			s.flush()
 			if err := s.out.close(); err != nil && s.failed == nil {
 				s.failed = err
@@ -189,10 +190,10 @@ func (s *stream) flush() {
 
 func (s *stream) write(lines []byte) {
 	n, err := s.out.write(lines)
-	s.failed = err
 	if err == nil {
 		return
 	}
+	s.failed = err
 	s.lost.Add(uint64(bytes.Count(lines[n:], newline)))
 	if now := time.Now(); s.complained.IsZero() || now.Sub(s.complained) >= complainInterval {
 		s.complained = now

@@ -1,0 +1,49 @@
+package accesslog
+
+import (
+	"log/slog"
+
+	"github.com/evenkeel/evenkeel/proxy/internal/exchange"
+)
+
+// Writer is an output of a test's own.
+type Writer interface {
+	Write(lines []byte) (int, error)
+	Close() error
+}
+
+type testOutput struct{ Writer }
+
+func (o testOutput) name() string                    { return "test" }
+func (o testOutput) write(lines []byte) (int, error) { return o.Write(lines) }
+func (o testOutput) reopen() error                   { return nil }
+func (o testOutput) close() error                    { return o.Close() }
+
+// NewOn returns a logger whose access log goes to w.
+func NewOn(w Writer, config Config, logger *slog.Logger) *Logger {
+	return &Logger{config: config, format: formatters[config.Access.Format], access: startStream(testOutput{w}, logger)}
+}
+
+// Line formats one exchange.
+func Line(config Config, x *exchange.Exchange) string {
+	l := &Logger{config: config}
+	return string(formatters[config.Access.Format](l, nil, x, new(stamps)))
+}
+
+// AppendLine formats one exchange to b as a warm logger does.
+func AppendLine(l *Logger, b []byte, x *exchange.Exchange) []byte {
+	return l.format(l, b, x, &l.access.shards[0].stamps)
+}
+
+// ConnectionLine and HealthCheckLine format one record.
+func ConnectionLine(r *ConnectionRecord) string { return string(r.appendLine(nil, new(stamps))) }
+
+func HealthCheckLine(r *HealthCheckRecord) string { return string(r.appendLine(nil, new(stamps))) }
+
+// Limits of the buffers.
+const (
+	FlushInterval = flushInterval
+	MaxPending    = maxPending
+	FlushSize     = flushSize
+	CloseTimeout  = closeTimeout
+)
