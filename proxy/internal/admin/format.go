@@ -22,13 +22,15 @@ func FormatStatus(w io.Writer, s Status) error {
 	formatReloads(&out, s.Reloads)
 
 	t := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
-	row(t, "\nLISTENER", "PROTOCOL", "PORT", "ADDRESS")
+	out.WriteByte('\n')
+	row(t, "LISTENER", "PROTOCOL", "PORT", "ADDRESS")
 	for _, l := range s.Listeners {
 		row(t, l.Name, l.Protocol, fmt.Sprint(l.Port), l.Address)
 	}
 	_ = t.Flush() // a bytes.Buffer takes everything
 
-	row(t, "\nTARGET GROUP", "TARGET", "ADDRESS", "ZONE", "STATE", "REASON", "OUTSTANDING", "REQUESTS")
+	out.WriteByte('\n')
+	row(t, "TARGET GROUP", "TARGET", "ADDRESS", "ZONE", "STATE", "REASON", "OUTSTANDING", "REQUESTS")
 	for _, g := range s.TargetGroups {
 		name := g.Name
 		if g.FailOpen {
@@ -77,10 +79,6 @@ func row(t *tabwriter.Writer, cells ...string) {
 	for i, cell := range cells {
 		if i > 0 {
 			fmt.Fprint(t, "\t")
-		}
-		if head := strings.HasPrefix(cell, "\n"); head {
-			fmt.Fprint(t, "\n")
-			cell = cell[1:]
 		}
 		fmt.Fprint(t, printable(cmp.Or(cell, "-")))
 	}

@@ -64,6 +64,14 @@ func (c *Conn) Write(p []byte) (int, error) { return c.nc.Write(p) }
 // Close closes the connection; what waits in Read or Write ends with net.ErrClosed.
 func (c *Conn) Close() error { return c.nc.Close() }
 
+// Reset closes the connection so that the peer sees that it broke off.
+func (c *Conn) Reset() {
+	if c.tcp != nil {
+		_ = c.tcp.SetLinger(0)
+	}
+	_ = c.Close()
+}
+
 // Plain reports whether there is no TLS on the connection, so that bodies can be spliced.
 func (c *Conn) Plain() bool { return !c.tls && c.tcp != nil }
 
