@@ -1,0 +1,187 @@
+package forward
+
+import (
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"github.com/evenkeel/evenkeel/proxy/internal/answer"
+	"github.com/evenkeel/evenkeel/proxy/internal/exchange"
+	"github.com/evenkeel/evenkeel/proxy/internal/http1"
+	"github.com/evenkeel/evenkeel/proxy/internal/routing"
+)
+
+// Serve takes one request through its life.
+func (l *Listener) Serve(x *exchange.Exchange) {
+	x.Record.Type = l.logType(x)
+	status := l.judge(x)
+	if status == 0 {
+		status = l.act(x)
+	}
+	if status != 0 {
+		l.refuse(x, status)
+	}
+	l.account(x)
+}
+
+// act matches the request and carries out the rule's action. It returns the status of the
+// answer that the load balancer has to make itself, or 0 when the client has one.
+func (l *Listener) act(x *exchange.Exchange) int {
+	rule, evaluated := l.table.Match(&x.Request, x.Conn.Peer.Addr())
+	x.Record.Priority, x.Record.RulesEvaluated = rule.Priority, evaluated
+
+	switch rule.Action.Kind {
+	case routing.KindRedirect:
+		return l.redirect(x, rule.Action.Redirect)
+	case routing.KindFixedResponse:
+		x.Record.Actions |= exchange.ActionFixedResponse
+		l.reply(x, l.maker.Fixed(x, rule.Action.Fixed, date(x.Record.Created)))
+		return 0
+	}
+	x.Record.Actions |= exchange.ActionForward
+	if status := l.transform(x, rule); status != 0 {
+		return status
+	}
+	return l.forward(x, rule.Action.Forward)
+}
+
+func (l *Listener) redirect(x *exchange.Exchange, r *routing.Redirect) int {
+	x.Record.Actions |= exchange.ActionRedirect
+	location, err := r.AppendLocation(x.Arena.Begin(), &x.Request, l.scheme(), l.port)
+	if err != nil {
+		x.Record.RedirectTooLong = true
+		return http.StatusInsufficientStorage
+	}
+	location = x.Arena.End(location)
+	x.Record.RedirectURL = location
+	l.reply(x, l.maker.Redirect(x, r.Status, location, date(x.Record.Created)))
+	return 0
+}
+
+// transform rewrites host and URL for the target; the rule has matched and stays chosen.
+func (l *Listener) transform(x *exchange.Exchange, rule *routing.Rule) int {
+	result := rule.Transform(&x.Request, &x.Arena)
+	if result.Status == "" {
+		return 0
+	}
+	x.Record.Actions |= exchange.ActionRewrite
+	x.Record.TransformStatus = result.Status
+	if result.HostChanged {
+		x.Record.TransformedHost = x.Request.Host
+	}
+	if result.URIChanged {
+		x.Record.TransformedURI = x.Arena.End(appendURI(x.Arena.Begin(), &x.Request))
+	}
+	if result.Err {
+		return http.StatusInternalServerError
+	}
+	return 0
+}
+
+// forward sends the request to a target of the rule's target groups.
+func (l *Listener) forward(x *exchange.Exchange, f *routing.Forward) int {
+	group, status := l.pickGroup(x, f)
+	if status != 0 {
+		return status
+	}
+	snapshot := group.Snapshot()
+	cfg := snapshot.Config
+	x.Record.TargetGroup, x.Record.TargetGroupARN = cfg.Name, cfg.ARN
+	if mismatch(cfg.ProtocolVersion, x) {
+		return statusVersionMismatch
+	}
+	t, st := l.pickTarget(x, f, group, snapshot)
+	if t == nil {
+		return http.StatusServiceUnavailable
+	}
+	x.Record.TargetAddress, x.Record.TargetZone = t.Address, t.Zone
+	x.Record.FailOpen = snapshot.FailOpen
+
+	t.Begin()
+	s := newSession(l, x, cfg, t, st)
+	if t.HTTP2 != nil {
+		status = s.overHTTP2()
+	} else {
+		status = s.overHTTP1()
+	}
+	s.end()
+	t.End(x.Record.TargetStatus, x.Record.TargetConnError)
+	return status
+}
+
+// refuse answers with an error page of the load balancer.
+func (l *Listener) refuse(x *exchange.Exchange, status int) {
+	if status == statusClientGone {
+		x.Record.Status = status // nobody is left to answer
+		x.Client.Abort()
+		return
+	}
+	if answer.ClosesConnection(status) {
+		x.Request.Close = true
+	}
+	l.reply(x, l.maker.Error(x, status, date(time.Now())))
+}
+
+// reply sends an answer that the load balancer made.
+func (l *Listener) reply(x *exchange.Exchange, body []byte) {
+	x.Response.Fields = append(x.Response.Fields, l.managed...)
+	x.Record.Status = x.Response.Status
+	if err := x.Client.WriteHead(&x.Response, body, false); err != nil {
+		x.Client.Abort()
+	}
+}
+
+// Malformed answers a request whose head could not be read.
+func (l *Listener) Malformed(x *exchange.Exchange, err error) {
+	status := http.StatusBadRequest
+	var he *http1.Error
+	if errors.As(err, &he) {
+		status = he.Status
+	}
+	l.Refuse(x, status)
+}
+
+// RequestTimeout answers a client that did not finish its request head in time.
+func (l *Listener) RequestTimeout(x *exchange.Exchange) {
+	l.Refuse(x, http.StatusRequestTimeout)
+}
+
+// PlainHTTP answers a client that spoke HTTP on an HTTPS listener.
+func (l *Listener) PlainHTTP(x *exchange.Exchange) {
+	x.Record.Type = l.logType(x)
+	x.Record.MalformedRequest = true
+	x.Request.Close = true
+	l.reply(x, l.maker.PlainHTTP(x, date(time.Now())))
+	l.account(x)
+}
+
+// Refuse answers a request that the front end could not turn into an exchange.
+func (l *Listener) Refuse(x *exchange.Exchange, status int) {
+	x.Record.Type = l.logType(x)
+	x.Record.MalformedRequest = true
+	x.Request.Close = true
+	l.refuse(x, status)
+	l.account(x)
+}
+
+func (l *Listener) account(x *exchange.Exchange) {
+	x.Record.Ended = time.Now()
+	l.svc.Account(x)
+}
+
+// logType is the access log's first field; a tunnel changes it to ws or wss.
+func (l *Listener) logType(x *exchange.Exchange) string {
+	switch {
+	case x.Request.Version == exchange.HTTP2 && isGRPC(&x.Request):
+		x.Record.GRPC = true
+		return "grpcs"
+	case x.Request.Version == exchange.HTTP2:
+		return "h2"
+	case l.https:
+		return "https"
+	}
+	return "http"
+}
+
+func random() uint64 { return rand.Uint64() }

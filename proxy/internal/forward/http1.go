@@ -1,0 +1,364 @@
+package forward
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/evenkeel/evenkeel/proxy/internal/exchange"
+	"github.com/evenkeel/evenkeel/proxy/internal/http1"
+	"github.com/evenkeel/evenkeel/proxy/internal/wire"
+)
+
+const (
+	// goneCheck is how often, while the target is silent, the client is looked at for
+	// having left. It is also the shortest read deadline on a target's connection.
+	goneCheck = time.Second
+	// spliceMinimum is the size from which moving a body inside the kernel costs less than
+	// copying it.
+	spliceMinimum = 32 << 10
+	// spliceChunk bounds what moves under one deadline: a client must take that much within
+	// one idle timeout.
+	spliceChunk = 256 << 10
+)
+
+// errTruncated: the target closed before the end of its answer.
+var errTruncated = errors.New("target closed before the end of its answer")
+
+// overHTTP1 sends the request to the target over HTTP/1.1 and passes on the answer. It
+// returns 0 when the client has been answered, or the status to answer with.
+func (s *session) overHTTP1() int {
+	now := time.Now()
+	if err := s.connect(now); err != nil {
+		return s.fail(err)
+	}
+	s.keep = false
+	status := s.exchangeHTTP1()
+	s.disconnect()
+	return status
+}
+
+func (s *session) exchangeHTTP1() int {
+	if err := s.send(); err != nil {
+		return s.stopUpload(s.fail(err))
+	}
+	if err := s.receive(); err != nil {
+		status := s.stopUpload(s.fail(err))
+		if blame := s.upload.blame(); blame != 0 {
+			status = blame
+		}
+		return status
+	}
+	if s.x.Response.Status == http.StatusSwitchingProtocols {
+		s.tunnel()
+		return 0
+	}
+	s.prepareAnswer()
+	s.x.Record.Status = s.x.Response.Status
+	if err := s.relay(); err != nil {
+		s.keep = false
+		s.x.Client.Abort()
+	}
+	s.stopUpload(0)
+	return 0
+}
+
+// send writes the head, with the body when the whole of it is at hand; a longer body
+// follows in a goroutine of its own while this one waits for the answer.
+func (s *session) send() error {
+	s.fields = s.l.requestFields(s.fields[:0], s.x)
+	n, whole := s.x.Client.Buffered()
+
+	b := wire.Bodies.Get()
+	defer wire.Bodies.Put(b)
+	out := appendRequest(b.Bytes[:0], s.x, s.fields)
+	if whole && n > 0 && len(out)+n <= cap(out) {
+		read, err := io.ReadFull(bodyReader{s.x.Client}, out[len(out):len(out)+n])
+		if err != nil {
+			return err
+		}
+		out = out[:len(out)+read]
+		n = 0
+	}
+	s.x.Record.Dispatched = time.Now()
+	s.conn.ExtendWrite(s.x.Record.Dispatched, s.sendTimeout())
+	if _, err := s.conn.Write(out); err != nil {
+		// A target that closes early may have answered first; receive finds out.
+		return nil
+	}
+	if !whole || n > 0 {
+		s.upload.start()
+	}
+	return nil
+}
+
+// bodyReader reads the request body.
+type bodyReader struct{ exchange.Client }
+
+func (b bodyReader) Read(p []byte) (int, error) { return b.ReadBody(p) }
+
+// receive reads the head of the final answer. Interim answers are passed on, except for
+// 100 Continue, which the load balancer has given itself.
+func (s *session) receive() error {
+	s.in, s.inPool, s.r, s.w = wire.Heads.Get(), wire.Heads, 0, 0
+	began := time.Now()
+	for {
+		s.parser.Reset()
+		s.x.Response = exchange.Response{Fields: s.x.Response.Fields[:0]}
+		n, err := s.readHead(began)
+		if err != nil {
+			return err
+		}
+		s.r += n
+		r := &s.x.Response
+		if r.Status >= 200 || r.Status == http.StatusSwitchingProtocols {
+			s.x.Record.TargetStatus, s.x.Record.ByTarget = r.Status, true
+			if r.Status == http.StatusSwitchingProtocols && !s.x.Request.Upgrade {
+				return &http1.Error{Status: http.StatusBadGateway, Reason: "target switched protocols unasked"}
+			}
+			return nil
+		}
+		if r.Status != http.StatusContinue {
+			s.prepareInterim()
+			if err := s.x.Client.WriteInterim(r); err != nil {
+				return errClientGone
+			}
+		}
+	}
+}
+
+// readHead reads until a head is complete. While the target is silent it looks now and
+// then whether anyone still waits for the answer.
+func (s *session) readHead(began time.Time) (int, error) {
+	for {
+		if s.w > s.r {
+			n, err := s.parser.Parse(s.in.Bytes[s.r:s.w], s.x.Request.Method, &s.x.Response)
+			if n > 0 || err != nil {
+				return n, err
+			}
+		}
+		if s.w == len(s.in.Bytes) && !s.growInput() {
+			return 0, &http1.Error{Status: http.StatusBadGateway, Reason: "response head is too large"}
+		}
+		if err := s.fill(began); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// growInput makes room for a head that does not fit.
+func (s *session) growInput() bool {
+	if s.r > 0 {
+		s.w = copy(s.in.Bytes, s.in.Bytes[s.r:s.w])
+		s.r = 0
+		return true
+	}
+	if s.inPool == wire.Bodies {
+		return false
+	}
+	b := wire.Bodies.Get()
+	copy(b.Bytes, s.in.Bytes[:s.w])
+	s.inPool.Put(s.in)
+	s.in, s.inPool = b, wire.Bodies
+	return true
+}
+
+// fill reads more of the head into in.
+func (s *session) fill(began time.Time) error {
+	timeout := s.readTimeout()
+	now := s.x.Record.Dispatched
+	for {
+		s.conn.ExtendRead(now, min(timeout, goneCheck))
+		n, err := s.conn.Read(s.in.Bytes[s.w:])
+		if n > 0 {
+			if s.x.Record.Answered.IsZero() {
+				s.x.Record.Answered = time.Now()
+			}
+			s.w += n
+			return nil
+		}
+		if !wire.Timeout(err) {
+			return err
+		}
+		now = time.Now()
+		if s.upload.moving(&began) {
+			continue // the client is still sending: the target has nothing to answer yet
+		}
+		if now.Sub(began) >= timeout {
+			return err
+		}
+		if s.x.Client.Gone() {
+			return errClientGone
+		}
+	}
+}
+
+// relay passes the answer on as it comes.
+func (s *session) relay() error {
+	r := &s.x.Response
+	switch {
+	case r.NoBody || r.ContentLength == 0:
+		s.keep = !r.Close
+		return s.x.Client.WriteHead(r, nil, false)
+	case r.Chunked:
+		return s.relayChunked()
+	case r.ContentLength == exchange.Unknown:
+		return s.relayUntilClose()
+	}
+	return s.relayCounted()
+}
+
+// relayCounted passes on a body of known length.
+func (s *session) relayCounted() error {
+	r, client := &s.x.Response, s.x.Client
+	have := min(int64(s.w-s.r), r.ContentLength)
+	left := r.ContentLength - have
+	first := s.in.Bytes[s.r : s.r+int(have)]
+	s.r += int(have)
+	if err := client.WriteHead(r, first, left > 0); err != nil {
+		return err
+	}
+	if left == 0 {
+		s.keep = !r.Close
+		return nil
+	}
+	if left >= spliceMinimum && s.conn.Plain() {
+		if sp, ok := client.(splicer); ok && sp.Spliceable() {
+			if err := s.splice(sp, left); err != nil {
+				return err
+			}
+			s.keep = !r.Close
+			return client.Finish(nil)
+		}
+	}
+	b := wire.Bodies.Get()
+	defer wire.Bodies.Put(b)
+	for left > 0 {
+		n, err := s.readBody(b.Bytes[:min(int64(len(b.Bytes)), left)])
+		if err != nil {
+			return err
+		}
+		if err := client.WriteBody(b.Bytes[:n]); err != nil {
+			return err
+		}
+		left -= int64(n)
+	}
+	s.keep = !r.Close
+	return client.Finish(nil)
+}
+
+// splicer is a client whose connection can take a body inside the kernel.
+type splicer interface {
+	Spliceable() bool
+	SpliceBody(src *wire.Conn, n int64) (int64, error)
+}
+
+func (s *session) splice(client splicer, left int64) error {
+	for left > 0 {
+		now := time.Now()
+		s.conn.ExtendRead(now, s.readTimeout())
+		n, err := client.SpliceBody(s.conn.Conn, min(left, spliceChunk))
+		left -= n
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return errTruncated
+		}
+	}
+	return nil
+}
+
+// relayChunked takes the chunks apart and gives the client what was in them, as one piece
+// for each time the target wrote.
+func (s *session) relayChunked() error {
+	s.chunks.Reset()
+	piece, err := s.unchunk()
+	if err != nil {
+		return err
+	}
+	done := s.chunks.Done()
+	trailers := s.chunks.Trailers()
+	more := !done || len(trailers) > 0
+	if err := s.x.Client.WriteHead(&s.x.Response, piece, more); err != nil {
+		return err
+	}
+	for !done {
+		// The head has been written and nothing points into it any more.
+		s.w = copy(s.in.Bytes, s.in.Bytes[s.r:s.w])
+		s.r = 0
+		n, err := s.readBody(s.in.Bytes[s.w:])
+		if err != nil {
+			return err
+		}
+		s.w += n
+		if piece, err = s.unchunk(); err != nil {
+			return err
+		}
+		if err := s.x.Client.WriteBody(piece); err != nil {
+			return err
+		}
+		done, trailers = s.chunks.Done(), s.chunks.Trailers()
+	}
+	s.keep = !s.x.Response.Close
+	if !more {
+		return nil
+	}
+	return s.x.Client.Finish(trailers)
+}
+
+// unchunk decodes all that has been read and moves the data together, in place.
+func (s *session) unchunk() ([]byte, error) {
+	start := s.r
+	end := start
+	for s.r < s.w && !s.chunks.Done() {
+		data, used, err := s.chunks.Decode(s.in.Bytes[s.r:s.w])
+		if err != nil {
+			return nil, err
+		}
+		end += copy(s.in.Bytes[end:], data)
+		s.r += used
+		if used == 0 {
+			break
+		}
+	}
+	return s.in.Bytes[start:end], nil
+}
+
+// relayUntilClose passes on a body that ends with the target's connection.
+func (s *session) relayUntilClose() error {
+	client := s.x.Client
+	first := s.in.Bytes[s.r:s.w]
+	s.r = s.w
+	if err := client.WriteHead(&s.x.Response, first, true); err != nil {
+		return err
+	}
+	b := wire.Bodies.Get()
+	defer wire.Bodies.Put(b)
+	for {
+		n, err := s.readBody(b.Bytes)
+		if errors.Is(err, errTruncated) {
+			return client.Finish(nil)
+		}
+		if err != nil {
+			return err
+		}
+		if err := client.WriteBody(b.Bytes[:n]); err != nil {
+			return err
+		}
+	}
+}
+
+// readBody reads more of the answer's body.
+func (s *session) readBody(p []byte) (int, error) {
+	s.conn.ExtendRead(time.Now(), s.readTimeout())
+	n, err := s.conn.Read(p)
+	if n > 0 {
+		return n, nil
+	}
+	if errors.Is(err, io.EOF) {
+		err = errTruncated
+	}
+	return 0, err
+}

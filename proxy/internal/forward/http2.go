@@ -1,0 +1,62 @@
+package forward
+
+import (
+	"context"
+	"errors"
+
+	"github.com/evenkeel/evenkeel/proxy/internal/exchange"
+	"github.com/evenkeel/evenkeel/spec"
+)
+
+var (
+	nameTE        = []byte("te")
+	valueTrailers = []byte("trailers")
+)
+
+// mismatch reports whether a target group of this protocol version cannot serve the
+// request.
+//
+// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-target-groups.html
+func mismatch(version string, x *exchange.Exchange) bool {
+	h2 := x.Request.Version == exchange.HTTP2
+	switch version {
+	case spec.ProtocolVersionGRPC:
+		return !h2 || string(x.Request.Method) != "POST"
+	case spec.ProtocolVersionHTTP2:
+		return !h2
+	}
+	return x.Record.GRPC
+}
+
+// isGRPC reports whether the request is a gRPC call.
+func isGRPC(r *exchange.Request) bool {
+	const prefix = "application/grpc"
+	v, ok := r.Lookup(exchange.FieldContentType)
+	return ok && len(v) >= len(prefix) && exchange.EqualFold(v[:len(prefix)], prefix)
+}
+
+// overHTTP2 is overHTTP1 for a target that speaks HTTP/2.
+func (s *session) overHTTP2() int {
+	x := s.x
+	s.fields = s.l.requestFields(s.fields[:0], x)
+	if x.Record.GRPC {
+		s.fields = append(s.fields, exchange.Field{ID: exchange.FieldTE, Name: nameTE, Value: valueTrailers})
+	}
+	answered := false
+	err := s.target.HTTP2.Do(context.Background(), x, s.fields, s.readTimeout(), func(r *exchange.Response) {
+		answered = true
+		x.Record.TargetStatus, x.Record.ByTarget = r.Status, true
+		s.prepareAnswer()
+		x.Record.Status = r.Status
+	})
+	switch {
+	case err == nil:
+		return 0
+	case answered:
+		x.Client.Abort()
+		return 0
+	case x.Client.Gone() || errors.Is(err, errClientGone):
+		return statusClientGone
+	}
+	return s.fail(err)
+}

@@ -1,0 +1,109 @@
+package forward
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/evenkeel/evenkeel/proxy/internal/exchange"
+	"github.com/evenkeel/evenkeel/proxy/internal/http1"
+	"github.com/evenkeel/evenkeel/proxy/internal/target"
+	"github.com/evenkeel/evenkeel/proxy/internal/targetconn"
+	"github.com/evenkeel/evenkeel/proxy/internal/wire"
+)
+
+// session is one exchange with one target. Sessions are pooled: what they point to is
+// set anew for every exchange, what they own is kept.
+type session struct {
+	l      *Listener
+	x      *exchange.Exchange
+	cfg    *target.Config
+	target *target.Target
+	sticky stickiness
+
+	// fields are what the target receives.
+	fields []exchange.Field
+
+	// The HTTP/1 connection to the target and what was read of it: in.Bytes[r:w] is unused.
+	conn   *targetconn.Conn
+	in     *wire.Buffer
+	inPool *wire.BufferPool
+	r, w   int
+	parser http1.ResponseParser
+	chunks http1.ChunkDecoder
+	// keep says that the target's connection can serve another exchange.
+	keep bool
+
+	upload upload
+}
+
+var sessions = sync.Pool{New: func() any {
+	s := new(session)
+	s.upload.init(s)
+	return s
+}}
+
+// newSession returns a session for x with t.
+func newSession(l *Listener, x *exchange.Exchange, cfg *target.Config, t *target.Target, st stickiness) *session {
+	s := sessions.Get().(*session)
+	s.l, s.x, s.cfg, s.target, s.sticky = l, x, cfg, t, st
+	return s
+}
+
+// end gives everything back.
+func (s *session) end() {
+	s.releaseInput()
+	s.l, s.x, s.cfg, s.target, s.conn = nil, nil, nil, nil, nil
+	sessions.Put(s)
+}
+
+func (s *session) releaseInput() {
+	if s.in != nil {
+		s.inPool.Put(s.in)
+		s.in, s.inPool, s.r, s.w = nil, nil, 0, 0
+	}
+}
+
+// readTimeout is how long the target may be silent: the load balancer's idle timeout
+// unless the target group has its own.
+func (s *session) readTimeout() time.Duration {
+	if s.cfg.ReadTimeout > 0 {
+		return s.cfg.ReadTimeout
+	}
+	return s.l.attributes.IdleTimeout
+}
+
+func (s *session) sendTimeout() time.Duration {
+	if s.cfg.SendTimeout > 0 {
+		return s.cfg.SendTimeout
+	}
+	return s.l.attributes.IdleTimeout
+}
+
+// connect takes an idle connection to the target or opens one.
+func (s *session) connect(now time.Time) error {
+	if c := s.target.HTTP1.Get(s.x.Conn.Shard, now); c != nil {
+		s.conn = c
+		return nil
+	}
+	c, err := s.target.HTTP1.Dial(context.Background())
+	if err != nil {
+		return err
+	}
+	s.conn = c
+	s.x.Record.NewTargetConn = true
+	return nil
+}
+
+// disconnect keeps the target's connection for the next exchange or closes it.
+func (s *session) disconnect() {
+	if s.conn == nil {
+		return
+	}
+	if s.keep && !s.x.CloseTarget && s.r == s.w && !s.target.Draining() {
+		s.target.HTTP1.Put(s.x.Conn.Shard, s.conn, time.Now())
+	} else {
+		s.target.HTTP1.Discard(s.conn)
+	}
+	s.conn = nil
+}

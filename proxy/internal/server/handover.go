@@ -1,0 +1,143 @@
+package server
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// handoverTimeout bounds the exchange with the other process, which is on this machine.
+	handoverTimeout = 5 * time.Second
+	// maxHandedOver bounds how many sockets one message may bring: 50 listeners, an ALB's
+	// limit, and the admin listener, with room to spare.
+	maxHandedOver = 64
+)
+
+// takeOver asks the process that serves at path for its listening sockets, by address.
+// Both processes then accept from the same queues, so that not one connection is lost when
+// the old one stops. No process at path is not an error: there is nothing to take over.
+func takeOver(path string) (map[string]*net.TCPListener, error) {
+	conn, err := net.DialTimeout("unix", path, handoverTimeout)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ECONNREFUSED) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("take over sockets: %w", err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(handoverTimeout))
+	data := make([]byte, 64<<10)
+	rights := make([]byte, unix.CmsgSpace(maxHandedOver*4))
+	n, rn, _, _, err := conn.(*net.UnixConn).ReadMsgUnix(data, rights)
+	if err != nil {
+		return nil, fmt.Errorf("take over sockets: %w", err)
+	}
+	var addresses []string
+	if err := json.Unmarshal(data[:n], &addresses); err != nil {
+		return nil, fmt.Errorf("take over sockets: %w", err)
+	}
+	messages, err := unix.ParseSocketControlMessage(rights[:rn])
+	if err != nil || len(messages) != 1 {
+		return nil, fmt.Errorf("take over sockets: got %d control messages, want 1: %w", len(messages), err)
+	}
+	fds, err := unix.ParseUnixRights(&messages[0])
+	if err != nil || len(fds) != len(addresses) {
+		return nil, fmt.Errorf("take over sockets: got %d sockets for %d addresses: %w", len(fds), len(addresses), err)
+	}
+	sockets := map[string]*net.TCPListener{}
+	for i, fd := range fds {
+		f := os.NewFile(uintptr(fd), addresses[i])
+		ln, err := net.FileListener(f)
+		_ = f.Close()
+		if err != nil {
+			return nil, fmt.Errorf("take over socket %s: %w", addresses[i], err)
+		}
+		if tcp, ok := ln.(*net.TCPListener); ok {
+			sockets[addresses[i]] = tcp
+		}
+	}
+	return sockets, nil
+}
+
+// offer serves the listening sockets at path to the process that will replace this one.
+// Only the same user may connect.
+func (s *Server) offer(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("offer sockets: %w", err)
+	}
+	old := unix.Umask(0o177)
+	ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	unix.Umask(old)
+	if err != nil {
+		return fmt.Errorf("offer sockets: %w", err)
+	}
+	ln.SetUnlinkOnClose(false) // by then the path is the next process's
+	s.offered = ln
+	s.background.Go(func() {
+		for {
+			conn, err := ln.AcceptUnix()
+			if err != nil {
+				return
+			}
+			if err := s.handOver(conn); err != nil {
+				s.logger.Warn("hand over sockets", slog.Any("error", err))
+			}
+			_ = conn.Close()
+		}
+	})
+	return nil
+}
+
+// handOver sends every listening socket to the process at the other end.
+func (s *Server) handOver(conn *net.UnixConn) error {
+	_ = conn.SetDeadline(time.Now().Add(handoverTimeout))
+	var addresses []string
+	var fds []int
+	defer func() {
+		for _, fd := range fds {
+			_ = unix.Close(fd)
+		}
+	}()
+	s.mu.Lock()
+	sockets := map[string]*net.TCPListener{}
+	for address, l := range s.listeners {
+		sockets[address] = l.socket
+	}
+	if s.adminSocket != nil {
+		sockets[s.env.Proxy.Admin.Listen] = s.adminSocket
+	}
+	s.mu.Unlock()
+	for address, socket := range sockets {
+		fd, err := duplicate(socket)
+		if err != nil {
+			return fmt.Errorf("socket %s: %w", address, err)
+		}
+		fds = append(fds, fd)
+		addresses = append(addresses, address)
+	}
+	data, err := json.Marshal(addresses)
+	if err != nil {
+		return err
+	}
+	_, _, err = conn.WriteMsgUnix(data, unix.UnixRights(fds...), nil)
+	return err
+}
+
+// duplicate returns a second descriptor of the socket. os.File would make both blocking.
+func duplicate(socket *net.TCPListener) (int, error) {
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return -1, err
+	}
+	fd, dupErr := -1, error(nil)
+	err = raw.Control(func(s uintptr) { fd, dupErr = unix.FcntlInt(s, unix.F_DUPFD_CLOEXEC, 0) })
+	return fd, errors.Join(err, dupErr)
+}

@@ -1,0 +1,177 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/evenkeel/evenkeel/proxy/internal/exchange"
+	"github.com/evenkeel/evenkeel/proxy/internal/forward"
+	"github.com/evenkeel/evenkeel/proxy/internal/http2"
+	"github.com/evenkeel/evenkeel/proxy/internal/wire"
+)
+
+const (
+	// handshakeTimeout bounds a client's TLS handshake.
+	handshakeTimeout = 10 * time.Second
+	// acceptPause is how long accepting rests when the process is out of descriptors.
+	acceptPause = 50 * time.Millisecond
+)
+
+// listener is one listening socket and the connections made through it. What it does with
+// them is replaced by a reload; the socket and the connections stay.
+type listener struct {
+	server  *Server
+	name    string
+	address string
+	socket  *net.TCPListener
+
+	current  atomic.Pointer[forward.Listener]
+	security atomic.Pointer[security] // nil: HTTP
+	draining atomic.Bool
+
+	// ctx ends when the listener drains; HTTP/2 connections then send GOAWAY.
+	ctx  context.Context
+	stop context.CancelFunc
+
+	mu    sync.Mutex
+	conns map[*clientConn]struct{}
+	// active counts connections, HTTP/2's and those in a handshake too.
+	active sync.WaitGroup
+	// accepted is closed when no more connections are taken.
+	accepted chan struct{}
+}
+
+// accept takes connections until the socket is closed. It is a goroutine's whole life.
+func (l *listener) accept() {
+	defer close(l.accepted)
+	for {
+		nc, err := l.socket.AcceptTCP()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			// Out of descriptors or memory: what is open goes on, and new connections wait.
+			l.server.logger.Warn("accept", slog.String("listener", l.name), slog.Any("error", err))
+			time.Sleep(acceptPause)
+			continue
+		}
+		shard := l.server.nextShard.Add(1)
+		if !l.server.admit(shard) {
+			_ = nc.Close()
+			continue
+		}
+		l.active.Add(1)
+		go l.serve(nc, shard)
+	}
+}
+
+// serve is the life of one connection.
+func (l *listener) serve(nc *net.TCPConn, shard uint32) {
+	defer l.active.Done()
+	defer l.server.leave(shard)
+	defer nc.Close()
+
+	current := l.current.Load()
+	c := &clientConn{
+		listener:    l,
+		opened:      time.Now(),
+		idleTimeout: current.IdleTimeout(),
+		keepAlive:   current.ClientKeepAlive(),
+		facts: exchange.Connection{
+			Peer:         addrPort(nc.RemoteAddr()),
+			Local:        addrPort(nc.LocalAddr()),
+			TraceID:      newTraceID(),
+			ListenerPort: current.Port(),
+			Shard:        shard,
+		},
+	}
+	c.wire = wire.NewConn(nc, nc)
+	l.add(c)
+	defer l.remove(c)
+	if sec := l.security.Load(); sec != nil {
+		if !l.handshake(c, nc, sec) {
+			return
+		}
+		if tc := c.wire.NetConn().(*tls.Conn); tc.ConnectionState().NegotiatedProtocol == "h2" {
+			l.serveHTTP2(c, tc)
+			return
+		}
+	} else {
+		l.server.logConnection(c, 0)
+	}
+	h := &http1Conn{clientConn: c}
+	h.serve()
+}
+
+func (l *listener) serveHTTP2(c *clientConn, tc *tls.Conn) {
+	http2.Serve(l.ctx, tc, &c.facts, http2.Options{
+		IdleTimeout: c.idleTimeout,
+		MaxAge:      c.keepAlive,
+		Logger:      l.server.logger,
+		Refuse: func(x *exchange.Exchange, status int, _ string) {
+			l.current.Load().Refuse(x, status)
+		},
+	}, func(x *exchange.Exchange) { l.current.Load().Serve(x) })
+}
+
+func (l *listener) add(c *clientConn) {
+	l.mu.Lock()
+	l.conns[c] = struct{}{}
+	l.mu.Unlock()
+}
+
+func (l *listener) remove(c *clientConn) {
+	l.mu.Lock()
+	delete(l.conns, c)
+	l.mu.Unlock()
+}
+
+// drain stops accepting and lets every connection end after the request it serves.
+func (l *listener) drain() {
+	if l.draining.Swap(true) {
+		return
+	}
+	_ = l.socket.Close()
+	l.stop()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for c := range l.conns {
+		c.drain()
+	}
+}
+
+// closeAll cuts what is left.
+func (l *listener) closeAll() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for c := range l.conns {
+		_ = c.wire.Close()
+	}
+}
+
+func addrPort(a net.Addr) netip.AddrPort {
+	if t, ok := a.(*net.TCPAddr); ok {
+		ap := t.AddrPort()
+		return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+	}
+	return netip.AddrPort{}
+}
+
+// newTraceID returns TID_ and 32 hexadecimal digits.
+func newTraceID() string {
+	var raw [16]byte
+	binary.BigEndian.PutUint64(raw[:8], rand.Uint64())
+	binary.BigEndian.PutUint64(raw[8:], rand.Uint64())
+	text := make([]byte, 0, 36)
+	return string(hex.AppendEncode(append(text, "TID_"...), raw[:]))
+}

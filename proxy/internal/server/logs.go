@@ -1,0 +1,61 @@
+package server
+
+import (
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/evenkeel/evenkeel/proxy/internal/accesslog"
+	"github.com/evenkeel/evenkeel/proxy/internal/exchange"
+	"github.com/evenkeel/evenkeel/spec"
+)
+
+// newLogs opens the access, connection and health-check logs.
+func newLogs(env *spec.Environment, logger *slog.Logger) (*accesslog.Logger, error) {
+	return accesslog.New(accesslog.Config{
+		LoadBalancer: env.LoadBalancerID(),
+		DNSName:      env.Domain,
+		Access:       env.Proxy.AccessLog,
+		Connections:  env.Proxy.ConnectionLog,
+		HealthChecks: env.Proxy.HealthCheckLog,
+		Logger:       logger,
+	})
+}
+
+// account is told of every exchange after its last byte.
+func (s *Server) account(x *exchange.Exchange) {
+	s.metrics.Observe(x)
+	s.logs.Log(x)
+}
+
+// logConnection records a client connection once it is established.
+func (s *Server) logConnection(c *clientConn, handshake time.Duration) {
+	r := c.connectionRecord()
+	if t := c.facts.TLS; t != nil {
+		r.Protocol, r.Cipher, r.KeyExchange = t.Version, t.CipherSuite, t.KeyExchange
+		r.HandshakeLatency = handshake
+	}
+	s.logs.Connection(&r)
+}
+
+// tlsFailed counts and records a handshake that did not come about.
+func (s *Server) tlsFailed(c *clientConn, err error) {
+	s.metrics.TLSNegotiationError(c.facts.Shard)
+	r := c.connectionRecord()
+	var alert tls.AlertError
+	if errors.As(err, &alert) {
+		s.logger.Debug("client refused the handshake", slog.String("peer", c.facts.Peer.String()), slog.Any("error", err))
+	}
+	s.logs.Connection(&r)
+}
+
+func (c *clientConn) connectionRecord() accesslog.ConnectionRecord {
+	return accesslog.ConnectionRecord{
+		Time:         c.opened,
+		Shard:        c.facts.Shard,
+		Client:       c.facts.Peer,
+		ListenerPort: c.facts.ListenerPort,
+		TraceID:      c.facts.TraceID,
+	}
+}

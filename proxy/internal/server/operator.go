@@ -1,0 +1,138 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"slices"
+
+	"github.com/evenkeel/evenkeel/proxy/internal/admin"
+	"github.com/evenkeel/evenkeel/proxy/internal/metrics"
+	"github.com/evenkeel/evenkeel/spec"
+	"github.com/evenkeel/evenkeel/targethealth"
+)
+
+// operator is what the admin listener sees of the server.
+type operator struct {
+	*Server
+}
+
+// Reload reads the environment file again and applies it.
+func (o operator) Reload(context.Context) error {
+	if o.options.Load == nil {
+		return errors.New("no file to reload")
+	}
+	env, err := o.options.Load()
+	if err != nil {
+		o.Reloaded(err)
+		return err
+	}
+	return o.Server.Reload(env)
+}
+
+// startAdmin opens the operator's listener.
+func (s *Server) startAdmin(env *spec.Environment) error {
+	address := env.Proxy.Admin.Listen
+	socket, err := s.listen(address)
+	if err != nil {
+		return err
+	}
+	s.admin = admin.New(admin.Options{
+		Listen:  address,
+		Source:  operator{s},
+		Metrics: s.metrics.Handler(),
+		Logger:  s.logger,
+	})
+	s.adminSocket = socket
+	s.background.Go(func() {
+		if err := s.admin.Serve(socket); err != nil && !errors.Is(err, net.ErrClosed) {
+			s.logger.Error("admin listener", slog.Any("error", err))
+		}
+	})
+	return nil
+}
+
+// stopBackground ends what runs beside the listeners.
+func (s *Server) stopBackground(ctx context.Context) {
+	if s.stopChecks != nil {
+		s.stopChecks()
+	}
+	if s.offered != nil {
+		_ = s.offered.Close()
+	}
+	if s.admin != nil {
+		_ = s.admin.Shutdown(ctx)
+	}
+	s.background.Wait()
+}
+
+// Ready reports whether some target group can serve and the server is not stopping.
+func (s *Server) Ready() bool {
+	if s.stopping.Load() {
+		return false
+	}
+	for _, g := range s.registry.Groups() {
+		if g.Snapshot().HealthyCount > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Status tells how things stand.
+func (s *Server) Status() admin.Status {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	status := admin.Status{
+		Version:     s.options.Version,
+		Environment: s.env.Name,
+		Started:     s.started,
+		Draining:    s.stopping.Load(),
+		Reloads:     s.reloads,
+	}
+	for _, l := range s.listeners {
+		current := l.current.Load()
+		status.Listeners = append(status.Listeners, admin.Listener{
+			Name: l.name, Protocol: current.Protocol(), Port: current.Port(), Address: l.socket.Addr().String(),
+		})
+	}
+	slices.SortFunc(status.Listeners, func(a, b admin.Listener) int { return cmp.Compare(a.Port, b.Port) })
+	for _, g := range s.registry.Groups() {
+		status.TargetGroups = append(status.TargetGroups, g.Status())
+	}
+	return status
+}
+
+// Gauges counts targets by health for the metrics.
+func (s *Server) Gauges() metrics.Gauges {
+	var gauges metrics.Gauges
+	for _, g := range s.registry.Groups() {
+		for _, t := range g.Status().Targets {
+			n := metrics.GroupGauges{TargetGroup: g.Name, Zone: t.Zone}
+			switch t.State {
+			case targethealth.Draining, targethealth.Unused:
+				continue
+			case targethealth.Healthy:
+				n.Healthy = 1
+			case targethealth.Unhealthy:
+				n.Unhealthy = 1
+			}
+			n.Registered = 1
+			gauges.Groups = append(gauges.Groups, n)
+		}
+	}
+	return gauges
+}
+
+// zones lists the availability zones of a group's targets, each once.
+func zones(g *spec.TargetGroup) []string {
+	var list []string
+	for i := range g.Targets {
+		if z := g.Targets[i].AvailabilityZone; z != "" && !slices.Contains(list, z) {
+			list = append(list, z)
+		}
+	}
+	return list
+}

@@ -1,0 +1,344 @@
+// Package server runs the load balancer that an environment file describes: its sockets
+// and connections, the swap of one description for the next, and the end.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/evenkeel/evenkeel/proxy/internal/accesslog"
+	"github.com/evenkeel/evenkeel/proxy/internal/admin"
+	"github.com/evenkeel/evenkeel/proxy/internal/answer"
+	"github.com/evenkeel/evenkeel/proxy/internal/forward"
+	"github.com/evenkeel/evenkeel/proxy/internal/health"
+	"github.com/evenkeel/evenkeel/proxy/internal/metrics"
+	"github.com/evenkeel/evenkeel/proxy/internal/sticky"
+	"github.com/evenkeel/evenkeel/proxy/internal/target"
+	"github.com/evenkeel/evenkeel/spec"
+)
+
+// Options are what a server needs beside the environment.
+type Options struct {
+	// Logger takes what operators should know; the access log is another matter.
+	Logger *slog.Logger
+	// Dir is the environment file's folder, at which relative paths start.
+	Dir string
+	// Version of the program, for the status page.
+	Version string
+	// Load reads the environment again, for a reload that comes by the admin listener.
+	Load func() (*spec.Environment, error)
+}
+
+// Server is a running load balancer.
+type Server struct {
+	options Options
+	logger  *slog.Logger
+	started time.Time
+
+	registry *target.Registry
+	checker  *health.Checker
+	metrics  *metrics.Set
+	logs     *accesslog.Logger
+	services forward.Services
+	admin    *admin.Server
+
+	// connections counts open client connections against maxConnections.
+	connections    atomic.Int64
+	maxConnections atomic.Int64
+	// nextShard gives every connection the next shard of the sharded counters and pools.
+	nextShard atomic.Uint32
+	stopping  atomic.Bool
+
+	// mu is held while the description is changed. env, listeners and reloads belong to it.
+	mu        sync.Mutex
+	env       *spec.Environment
+	listeners map[string]*listener // by address
+	reloads   admin.Reloads
+	// inherited are the sockets taken over from the process before this one, until they are
+	// put to use.
+	inherited   map[string]*net.TCPListener
+	adminSocket *net.TCPListener
+	offered     *net.UnixListener
+
+	stopChecks context.CancelFunc
+	background sync.WaitGroup
+}
+
+// New builds a server for env. Nothing is opened but its logs.
+func New(env *spec.Environment, options Options) (*Server, error) {
+	s := &Server{
+		options:   options,
+		logger:    options.Logger,
+		listeners: map[string]*listener{},
+	}
+	secrets, err := secretsOf(env, options.Dir)
+	if err != nil {
+		return nil, err
+	}
+	sealer, err := sticky.NewSealer(secrets...)
+	if err != nil {
+		return nil, fmt.Errorf("proxy.stickiness_keys: %w", err)
+	}
+	if s.logs, err = newLogs(env, options.Logger); err != nil {
+		return nil, err
+	}
+	s.metrics = metrics.New(metrics.Options{
+		LoadBalancer: env.LoadBalancerID(),
+		Version:      options.Version,
+		Gauges:       s,
+		DroppedLines: s.logs.Dropped,
+	})
+	s.services = forward.Services{
+		Maker:   answer.Maker{ServerName: env.Proxy.ServerName},
+		Sealer:  sealer,
+		Account: s.account,
+	}
+	s.registry = target.NewRegistry(target.Options{Logger: s.logger})
+	s.checker = health.NewChecker(health.Options{Registry: s.registry, Logger: s.logger, Log: s.logCheck})
+	return s, nil
+}
+
+// Start opens the listeners and serves until Shutdown.
+func (s *Server) Start(env *spec.Environment) (err error) {
+	s.started = time.Now()
+	if path := env.Proxy.HandoverSocket; path != "" {
+		if s.inherited, err = takeOver(path); err != nil {
+			return err
+		}
+	}
+	if err := s.apply(env); err != nil {
+		return err
+	}
+	if err := s.startAdmin(env); err != nil {
+		return err
+	}
+	for address, socket := range s.inherited {
+		_ = socket.Close() // this description does not listen there
+		delete(s.inherited, address)
+	}
+	if path := env.Proxy.HandoverSocket; path != "" {
+		if err := s.offer(path); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.stopChecks = cancel
+	s.background.Go(func() { s.checker.Run(ctx) })
+	return nil
+}
+
+// Reload replaces the description the server works by. On any error it changes nothing.
+// No connection is cut: what is open goes on under the new rules, targets keep their
+// health, and a target that is gone drains.
+func (s *Server) Reload(env *spec.Environment) error {
+	err := s.apply(env)
+	s.Reloaded(err)
+	return err
+}
+
+// Reloaded records how a reload went; one that failed before there was an environment to
+// apply is recorded by whoever read the file.
+func (s *Server) Reloaded(err error) {
+	now := time.Now()
+	s.metrics.Reloaded(now, err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reloads.LastTime, s.reloads.LastError = now, ""
+	if err != nil {
+		s.reloads.LastError = err.Error()
+		return
+	}
+	s.reloads.Count++
+}
+
+// plan is one listener of the description to come.
+type plan struct {
+	spec     *spec.Listener
+	address  string
+	forward  *forward.Listener
+	security *security
+	socket   *net.TCPListener // a new one, or nil when the listener is open already
+}
+
+// apply makes env the description in force: first all that can fail, then the swap.
+func (s *Server) apply(env *spec.Environment) (err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopping.Load() {
+		return errors.New("server is stopping")
+	}
+	groups := map[string]*target.Group{}
+	plans := make([]*plan, 0, len(env.LoadBalancer.Listeners))
+	defer func() {
+		if err != nil {
+			for _, p := range plans {
+				if p.socket != nil {
+					_ = p.socket.Close()
+				}
+			}
+		}
+	}()
+	for i := range env.LoadBalancer.Listeners {
+		p := &plan{spec: &env.LoadBalancer.Listeners[i]}
+		plans = append(plans, p)
+		if p.forward, err = forward.NewListener(env, p.spec, groups, &s.services); err != nil {
+			return err
+		}
+		if p.security, err = newSecurity(env, p.spec, s.options.Dir); err != nil {
+			return err
+		}
+		p.address = bindAddress(env, p.spec)
+		if _, open := s.listeners[p.address]; !open {
+			if p.socket, err = s.listen(p.address); err != nil {
+				return fmt.Errorf("listener %s: %w", p.spec.Name, err)
+			}
+		}
+	}
+	if err = s.registry.Apply(env); err != nil {
+		return err
+	}
+	for _, g := range s.registry.Groups() {
+		groups[g.Name] = g
+	}
+	for i := range env.TargetGroups {
+		s.metrics.EnsureGroup(env.TargetGroups[i].Name, zones(&env.TargetGroups[i])...)
+	}
+	s.maxConnections.Store(int64(env.Proxy.MaxConnections))
+	s.publish(plans)
+	s.env = env
+	return nil
+}
+
+// publish swaps the listeners' descriptions, opens new listeners and drains old ones.
+func (s *Server) publish(plans []*plan) {
+	wanted := map[string]bool{}
+	for _, p := range plans {
+		wanted[p.address] = true
+		l := s.listeners[p.address]
+		if l == nil {
+			l = &listener{server: s, address: p.address, socket: p.socket, conns: map[*clientConn]struct{}{}, accepted: make(chan struct{})}
+			l.ctx, l.stop = context.WithCancel(context.Background())
+			s.listeners[p.address] = l
+		}
+		l.name = p.spec.Name
+		l.security.Store(p.security)
+		l.current.Store(p.forward)
+		if p.socket != nil {
+			go l.accept()
+		}
+	}
+	for address, l := range s.listeners {
+		if !wanted[address] {
+			delete(s.listeners, address)
+			l.drain()
+		}
+	}
+}
+
+// listen opens a TCP socket, or takes the one that the process before this one left.
+func (s *Server) listen(address string) (*net.TCPListener, error) {
+	if ln := s.inherited[address]; ln != nil {
+		delete(s.inherited, address)
+		return ln, nil
+	}
+	lc := net.ListenConfig{KeepAlive: -1}
+	ln, err := lc.Listen(context.Background(), "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	return ln.(*net.TCPListener), nil
+}
+
+// bindAddress is where the container listens for l.
+func bindAddress(env *spec.Environment, l *spec.Listener) string {
+	if a, ok := env.Proxy.Bind[l.Name]; ok {
+		return a
+	}
+	host := "0.0.0.0"
+	if env.LoadBalancer.IPAddressType == spec.IPAddressTypeDualstack {
+		host = "::"
+	}
+	return net.JoinHostPort(host, fmt.Sprint(l.Port))
+}
+
+// admit counts a client connection in, or refuses it when there are too many.
+func (s *Server) admit(shard uint32) bool {
+	if s.connections.Add(1) > s.maxConnections.Load() {
+		s.connections.Add(-1)
+		s.metrics.ConnectionRejected(shard)
+		return false
+	}
+	s.metrics.ConnectionOpened(shard)
+	return true
+}
+
+func (s *Server) leave(shard uint32) {
+	s.connections.Add(-1)
+	s.metrics.ConnectionClosed(shard)
+}
+
+// Shutdown stops accepting and waits for what is in flight, until ctx ends; what is left
+// then is cut.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.stopping.Store(true)
+	s.mu.Lock()
+	listeners := make([]*listener, 0, len(s.listeners))
+	for _, l := range s.listeners {
+		listeners = append(listeners, l)
+	}
+	s.mu.Unlock()
+
+	ended := make(chan struct{})
+	for _, l := range listeners {
+		l.drain()
+	}
+	go func() {
+		for _, l := range listeners {
+			<-l.accepted
+			l.active.Wait()
+		}
+		close(ended)
+	}()
+	var err error
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		err = fmt.Errorf("cut %d connections: %w", s.connections.Load(), ctx.Err())
+		for _, l := range listeners {
+			l.closeAll()
+		}
+		<-ended
+	}
+	s.stopBackground(ctx)
+	s.registry.Close()
+	return errors.Join(err, s.logs.Close())
+}
+
+// Addr returns the address that the listener of that name listens on.
+func (s *Server) Addr(name string) net.Addr {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.listeners {
+		if l.name == name {
+			return l.socket.Addr()
+		}
+	}
+	return nil
+}
+
+// DrainTime is how long Shutdown should be given: the longest deregistration delay.
+func (s *Server) DrainTime() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var longest time.Duration
+	for i := range s.env.TargetGroups {
+		longest = max(longest, s.env.TargetGroups[i].DeregistrationDelay)
+	}
+	return longest
+}

@@ -1,0 +1,122 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/evenkeel/evenkeel/proxy/internal/certs"
+	"github.com/evenkeel/evenkeel/proxy/internal/exchange"
+	"github.com/evenkeel/evenkeel/proxy/internal/tlspolicy"
+	"github.com/evenkeel/evenkeel/proxy/internal/wire"
+	"github.com/evenkeel/evenkeel/spec"
+)
+
+// security is what an HTTPS listener brings to a handshake.
+type security struct {
+	config *tls.Config
+}
+
+// choosing is the connection below TLS; it remembers which certificate was chosen.
+type choosing struct {
+	*net.TCPConn
+	entry *certs.Entry
+}
+
+// newSecurity loads what an HTTPS listener needs; nil for HTTP.
+func newSecurity(env *spec.Environment, l *spec.Listener, dir string) (*security, error) {
+	if l.Protocol != spec.ProtocolHTTPS {
+		return nil, nil
+	}
+	set, err := certs.Load(dir, env.Certificates, l.Certificates)
+	if err != nil {
+		return nil, fmt.Errorf("listener %s: %w", l.Name, err)
+	}
+	policy, ok := tlspolicy.Lookup(l.SSLPolicy)
+	if !ok {
+		return nil, fmt.Errorf("listener %s: unknown ssl_policy %q (nearest is %s)", l.Name, l.SSLPolicy, tlspolicy.Nearest(l.SSLPolicy))
+	}
+	protocols := []string{"http/1.1"}
+	if env.LoadBalancer.Attributes.HTTP2 {
+		protocols = []string{"h2", "http/1.1"}
+	}
+	config := &tls.Config{
+		NextProtos: protocols,
+		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+			e := set.Choose(hello)
+			if c, ok := hello.Conn.(*choosing); ok {
+				c.entry = e
+			}
+			return e.Certificate, nil
+		},
+	}
+	policy.Configure(config)
+	return &security{config: config}, nil
+}
+
+// handshake makes c a TLS connection. It reports false when none came about; the client
+// has been answered then, as far as it can be.
+func (l *listener) handshake(c *clientConn, nc *net.TCPConn, sec *security) bool {
+	below := &choosing{TCPConn: nc}
+	tc := tls.Server(below, sec.config)
+	ctx, cancel := context.WithTimeout(context.Background(), handshakeTimeout)
+	defer cancel()
+	began := time.Now()
+	if err := tc.HandshakeContext(ctx); err != nil {
+		var rh tls.RecordHeaderError
+		if errors.As(err, &rh) && rh.Conn != nil && looksLikeHTTP(rh.RecordHeader) {
+			l.answerPlain(c, nc)
+			return false
+		}
+		l.server.tlsFailed(c, err)
+		return false
+	}
+	state := tc.ConnectionState()
+	c.facts.TLS = &exchange.TLS{
+		Version:     tlspolicy.VersionName(state.Version),
+		CipherSuite: tlspolicy.SuiteName(state.CipherSuite),
+		KeyExchange: state.CurveID.String(),
+	}
+	switch e := below.entry; {
+	case state.DidResume:
+		c.facts.TLS.ServerName = state.ServerName
+		c.facts.TLS.CertificateARN = "session-reused"
+	case e != nil:
+		c.facts.TLS.CertificateARN = e.ARN
+		if !e.Default {
+			c.facts.TLS.ServerName = state.ServerName
+		}
+	}
+	l.mu.Lock() // closeAll reads c.wire
+	c.wire = wire.NewConn(tc, nc)
+	l.mu.Unlock()
+	l.server.logConnection(c, time.Since(began))
+	return true
+}
+
+// looksLikeHTTP reports whether what should have been a TLS record starts like a request.
+func looksLikeHTTP(header [5]byte) bool {
+	switch string(header[:]) {
+	case "GET /", "HEAD ", "POST ", "PUT /", "PUT h", "OPTIO", "DELET", "PATCH", "TRACE", "CONNE", "GET h":
+		return true
+	}
+	return false
+}
+
+// answerPlain tells a client that it speaks HTTP where TLS is expected.
+func (l *listener) answerPlain(c *clientConn, nc *net.TCPConn) {
+	h := &http1Conn{clientConn: c}
+	x := exchanges.Get().(*exchange.Exchange)
+	x.Reset()
+	x.Conn, x.Client = &c.facts, h
+	x.Record.Created = time.Now()
+	x.Request.Version = exchange.HTTP11
+	h.x, h.framed, h.bodyDone = x, true, true
+	_ = nc.SetReadDeadline(time.Time{})
+	l.current.Load().PlainHTTP(x)
+	h.linger()
+	exchanges.Put(x)
+}
