@@ -28,6 +28,7 @@ run: ## Run the load balancer and three demo targets here (needs nothing but Go)
 .PHONY: test
 test: ## Run all unit and integration tests with the race detector
 	go test -race ./...
+	go test -run Allocat ./proxy/internal/server/ # which cannot be counted under the race detector
 
 .PHONY: lint
 lint: $(LINTER) ## Check format, style and known mistakes

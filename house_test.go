@@ -34,7 +34,7 @@ const mayImport = `
 	targethealth:
 	environments:
 
-	# What all of the proxy speaks in, and decisions: data in, answer out.
+	# What all of the proxy speaks in, and what only decides.
 	INTERNAL/exchange:
 	INTERNAL/http1: INTERNAL/exchange
 	INTERNAL/desync: INTERNAL/exchange
@@ -42,6 +42,30 @@ const mayImport = `
 	INTERNAL/answer: INTERNAL/exchange INTERNAL/routing
 	INTERNAL/balance:
 	INTERNAL/sticky:
+
+	# Sockets, and what targets are reached by.
+	INTERNAL/wire:
+	INTERNAL/http2: INTERNAL/exchange INTERNAL/wire
+	INTERNAL/targetconn: INTERNAL/wire
+	INTERNAL/target: INTERNAL/balance INTERNAL/http2 INTERNAL/sticky INTERNAL/targetconn spec targethealth
+	INTERNAL/health: INTERNAL/exchange INTERNAL/http1 INTERNAL/target INTERNAL/wire spec targethealth
+
+	# A request's life.
+	INTERNAL/forward: INTERNAL/answer INTERNAL/balance INTERNAL/desync INTERNAL/exchange INTERNAL/http1 INTERNAL/http2 INTERNAL/routing INTERNAL/sticky INTERNAL/target INTERNAL/targetconn INTERNAL/wire spec
+
+	# What stands around it.
+	INTERNAL/accesslog: INTERNAL/exchange spec
+	INTERNAL/metrics: INTERNAL/exchange spec
+	INTERNAL/admin: targethealth
+	INTERNAL/tlspolicy:
+	INTERNAL/certs: spec
+	INTERNAL/watch:
+	INTERNAL/server: INTERNAL/accesslog INTERNAL/admin INTERNAL/answer INTERNAL/certs INTERNAL/exchange INTERNAL/forward INTERNAL/health INTERNAL/http1 INTERNAL/http2 INTERNAL/metrics INTERNAL/sticky INTERNAL/target INTERNAL/tlspolicy INTERNAL/wire spec targethealth
+
+	# The program.
+	INTERNAL/demo: INTERNAL/certs environments spec
+	INTERNAL/command: INTERNAL/admin INTERNAL/demo INTERNAL/server INTERNAL/tlspolicy INTERNAL/watch spec
+	proxy: INTERNAL/command
 `
 
 // pure packages decide and do nothing else: no sockets, clocks, loggers or chance, so that
@@ -51,9 +75,14 @@ var pure = []string{"proxy/internal/answer", "proxy/internal/balance", "proxy/in
 // impure is what a pure package cannot import.
 var impure = []string{"crypto/rand", "log", "log/slog", "math/rand", "math/rand/v2", "net", "net/http", "os"}
 
-// The packages that may import net/http. What proxies a request does not: its types cost
-// several times what proxying costs.
-var netHTTP = []string{}
+// netHTTP are the packages that work with net/http. What proxies a request does not: its
+// types cost several times what proxying costs.
+var netHTTP = []string{
+	"proxy/internal/admin", "proxy/internal/demo", "proxy/internal/health", "proxy/internal/http2", "proxy/internal/metrics",
+}
+
+// netHTTPNames are the packages that take nothing but names of statuses and formats from it.
+var netHTTPNames = []string{"proxy/internal/accesslog", "proxy/internal/forward"}
 
 // source is one Go file.
 type source struct {
@@ -238,8 +267,21 @@ func importers(t *testing.T, match func(string) bool) []string {
 
 func TestOnlyTheseImportNetHTTP(t *testing.T) {
 	got := importers(t, func(name string) bool { return name == "net/http" })
-	if !slices.Equal(got, netHTTP) {
-		t.Errorf("net/http is imported by\n%q, want\n%q", got, netHTTP)
+	want := slices.Sorted(slices.Values(slices.Concat(netHTTP, netHTTPNames)))
+	if !slices.Equal(got, want) {
+		t.Errorf("net/http is imported by\n%q, want\n%q", got, want)
+	}
+	for _, s := range sources(t) {
+		if s.test || !slices.Contains(netHTTPNames, s.dir) {
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			name, ok := strings.CutPrefix(selector(n), "http.")
+			if ok && !strings.HasPrefix(name, "Status") && !strings.HasPrefix(name, "Method") && name != "TimeFormat" {
+				t.Errorf("%s: http.%s is more than a name", s.fset.Position(n.Pos()), name)
+			}
+			return true
+		})
 	}
 }
 

@@ -1,0 +1,123 @@
+package target
+
+import (
+	"crypto/tls"
+	"time"
+
+	"github.com/evenkeel/evenkeel/proxy/internal/http2"
+	"github.com/evenkeel/evenkeel/proxy/internal/targetconn"
+	"github.com/evenkeel/evenkeel/spec"
+)
+
+const (
+	// tlsHandshakeTimeout bounds the TLS handshake with a target. On an ALB it is fixed.
+	//
+	// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-troubleshooting.html
+	tlsHandshakeTimeout = 10 * time.Second
+	// tlsSessions bounds the sessions that are kept for resumption with one group's targets.
+	tlsSessions = spec.MaxTargets
+)
+
+// Config is a target group as the environment file describes it: an immutable value that
+// a reload replaces whole.
+type Config struct {
+	Name string
+	ARN  string
+	// ProtocolVersion is one of spec's.
+	ProtocolVersion string
+	// HTTPS says that targets speak TLS.
+	HTTPS     bool
+	Algorithm string
+	// AnomalyMitigation lowers the share of targets that fail more than their peers.
+	AnomalyMitigation bool
+	// SlowStart is 0 for none.
+	SlowStart           time.Duration
+	DeregistrationDelay time.Duration
+	Stickiness          spec.Stickiness
+	// MinimumHealthy is below what the group fails open.
+	MinimumHealthy spec.MinimumHealthyTargets
+	HealthCheck    spec.HealthCheck
+	// SendTimeout and ReadTimeout are 0 for the load balancer's idle timeout.
+	SendTimeout, ReadTimeout time.Duration
+	// InUse says that some listener's action forwards to the group. The targets of a group
+	// that is not in use are unused and not checked.
+	InUse bool
+
+	transport transport
+}
+
+// transport is all that a connection to a target depends on. While it stays the same over a
+// reload, connections do.
+type transport struct {
+	https          bool
+	http2          bool
+	connectTimeout time.Duration
+	// idleConnections and idleTimeout say how many connections wait for how long.
+	idleConnections int
+	idleTimeout     time.Duration
+}
+
+// compile makes the configuration of g.
+func compile(env *spec.Environment, g *spec.TargetGroup, inUse bool) *Config {
+	return &Config{
+		Name:                g.Name,
+		ARN:                 env.TargetGroupARN(g.Name),
+		ProtocolVersion:     g.ProtocolVersion,
+		HTTPS:               g.Protocol == spec.ProtocolHTTPS,
+		Algorithm:           g.Algorithm,
+		AnomalyMitigation:   g.AnomalyMitigation,
+		SlowStart:           g.SlowStart,
+		DeregistrationDelay: g.DeregistrationDelay,
+		Stickiness:          g.Stickiness,
+		MinimumHealthy:      g.TargetGroupHealth.UnhealthyStateRouting,
+		HealthCheck:         g.HealthCheck,
+		SendTimeout:         g.ProxyOnly.SendTimeout,
+		ReadTimeout:         g.ProxyOnly.ReadTimeout,
+		InUse:               inUse,
+		transport: transport{
+			https:           g.Protocol == spec.ProtocolHTTPS,
+			http2:           g.ProtocolVersion != spec.ProtocolVersionHTTP1,
+			connectTimeout:  g.ProxyOnly.ConnectTimeout,
+			idleConnections: g.ProxyOnly.IdleConnections,
+			idleTimeout:     env.LoadBalancer.Attributes.IdleTimeout,
+		},
+	}
+}
+
+// open returns what connections to address are made and kept by: one of the two.
+func (t *transport) open(address string, shards int) (*targetconn.Pool, *http2.TargetConns) {
+	var secure *tls.Config
+	if t.https {
+		secure = clientTLS()
+	}
+	if t.http2 {
+		return nil, http2.NewTargetConns(http2.TargetConfig{
+			Address:             address,
+			TLS:                 secure,
+			ConnectTimeout:      t.connectTimeout,
+			TLSHandshakeTimeout: tlsHandshakeTimeout,
+			IdleTimeout:         t.idleTimeout,
+		})
+	}
+	return targetconn.NewPool(targetconn.Config{
+		Address:             address,
+		TLS:                 secure,
+		ConnectTimeout:      t.connectTimeout,
+		TLSHandshakeTimeout: tlsHandshakeTimeout,
+		IdleConnections:     t.idleConnections,
+		IdleTimeout:         t.idleTimeout,
+		Shards:              shards,
+	}), nil
+}
+
+// clientTLS is how an ALB speaks TLS with targets: any certificate will do, so that old
+// versions of TLS give away nothing more.
+//
+// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-target-groups.html
+func clientTLS() *tls.Config {
+	return &tls.Config{
+		InsecureSkipVerify: true,
+		MinVersion:         tls.VersionTLS10,
+		ClientSessionCache: tls.NewLRUClientSessionCache(tlsSessions),
+	}
+}

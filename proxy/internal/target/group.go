@@ -1,0 +1,300 @@
+package target
+
+import (
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/evenkeel/evenkeel/proxy/internal/balance"
+	"github.com/evenkeel/evenkeel/targethealth"
+)
+
+// Group is one target group over all reloads.
+type Group struct {
+	Name string
+
+	snapshot atomic.Pointer[Snapshot]
+	cursor   balance.Cursor
+	logger   *slog.Logger
+	// changed is told when other targets are to be checked, or in another way.
+	changed func()
+	shards  int
+
+	// mu guards what follows; whoever holds it publishes what it changed.
+	mu      sync.Mutex
+	cfg     *Config
+	members []*member
+	// retired are targets that a reload replaced and whose connections finish.
+	retired map[*Target]*time.Timer
+}
+
+// member is a target's place in its group.
+type member struct {
+	target *Target
+	health Health
+	// first says that the target came into an empty group and has not been healthy yet.
+	first bool
+	// rampFrom and ramp are the slow start that the target is in, or was; ramp 0: none.
+	rampFrom time.Time
+	ramp     time.Duration
+	// end is when the deregistration delay is over; nil while registered.
+	end *time.Timer
+
+	// seen is what the last look for anomalies saw of the target's traffic.
+	seen       balance.Sample
+	anomalous  bool
+	mitigation float64
+}
+
+func newGroup(cfg *Config, o *Options, changed func()) *Group {
+	g := &Group{
+		Name: cfg.Name, cfg: cfg, logger: o.Logger, changed: changed, shards: o.Shards,
+		retired: map[*Target]*time.Timer{},
+	}
+	g.publish()
+	return g
+}
+
+// Snapshot returns what requests read of the group.
+func (g *Group) Snapshot() *Snapshot { return g.snapshot.Load() }
+
+// publish makes what has changed visible to requests. g.mu is held.
+func (g *Group) publish() {
+	s, err := build(g.cfg, g.members, &g.cursor)
+	if err != nil {
+		// The environment was checked: only an algorithm that package balance does not have.
+		g.logger.Error("target group keeps its targets", slog.String("target_group", g.Name), slog.Any("error", err))
+		return
+	}
+	was := g.snapshot.Swap(s)
+	if was != nil && was.FailOpen != s.FailOpen && s.HealthyCount+was.HealthyCount > 0 {
+		if s.FailOpen {
+			g.logger.Warn("target group fails open: too few targets are healthy", slog.String("target_group", g.Name), slog.Int("healthy", s.HealthyCount))
+		} else {
+			g.logger.Info("target group no longer fails open", slog.String("target_group", g.Name), slog.Int("healthy", s.HealthyCount))
+		}
+	}
+}
+
+// apply makes cfg the group's configuration and list its targets: those that are new are
+// registered, those that are not listed any more drain.
+func (g *Group) apply(cfg *Config, list []Registration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	before := g.cfg
+	g.cfg = cfg
+	if before.transport != cfg.transport {
+		g.reconnect()
+	}
+	if before.InUse != cfg.InUse {
+		g.use(cfg.InUse)
+	}
+	if before.SlowStart != cfg.SlowStart && cfg.SlowStart == 0 {
+		for _, m := range g.members {
+			m.ramp = 0
+		}
+	}
+	wanted := map[string]bool{}
+	for _, r := range list {
+		wanted[r.Address] = true
+	}
+	for _, m := range slices.Clone(g.members) {
+		if !wanted[m.target.Address] {
+			g.deregister(m)
+		}
+	}
+	g.register(list)
+	g.publish()
+	g.changed()
+}
+
+// reconnect gives every target connections of the new kind. Those of the old kind finish
+// what they carry. g.mu is held.
+func (g *Group) reconnect() {
+	for _, m := range g.members {
+		if m.end != nil {
+			continue
+		}
+		g.retire(m.target)
+		m.target = newTarget(m.target.Registration, &g.cfg.transport, g.shards)
+		m.seen = balance.Sample{}
+	}
+}
+
+// retire lets the requests of a target that another value has replaced finish within the
+// deregistration delay. g.mu is held.
+func (g *Group) retire(t *Target) {
+	t.leave()
+	g.retired[t] = time.AfterFunc(g.cfg.DeregistrationDelay, func() {
+		t.cut()
+		g.mu.Lock()
+		delete(g.retired, t)
+		g.mu.Unlock()
+	})
+}
+
+// use tells all targets that the group is in use now, or not any more. g.mu is held.
+func (g *Group) use(inUse bool) {
+	for _, m := range g.members {
+		switch {
+		case m.end != nil:
+		case inUse:
+			m.health = Registered()
+		default:
+			m.health, m.ramp = notInUse(), 0
+		}
+	}
+}
+
+// register adds or updates targets. g.mu is held.
+func (g *Group) register(list []Registration) {
+	empty := !slices.ContainsFunc(g.members, func(m *member) bool { return m.end == nil })
+	for _, r := range list {
+		m := g.find(r.Address)
+		switch {
+		case m == nil:
+			m = &member{target: newTarget(r, &g.cfg.transport, g.shards)}
+			g.members = append(g.members, m)
+		case m.end == nil: // registered already, perhaps otherwise
+			if m.target.Registration != r {
+				m.target = m.target.as(r)
+			}
+			continue
+		default: // comes back while it drains
+			m.end.Stop()
+			g.retire(m.target)
+			*m = member{target: newTarget(r, &g.cfg.transport, g.shards)}
+		}
+		m.first, m.health = empty, Registered()
+		if !g.cfg.InUse {
+			m.health = notInUse()
+		}
+		g.logger.Info("target registered", g.about(m)...)
+	}
+}
+
+// deregister lets a target drain. g.mu is held.
+func (g *Group) deregister(m *member) {
+	if m.end != nil {
+		return
+	}
+	m.health, m.ramp, m.anomalous, m.mitigation = draining(), 0, false, 0
+	g.logger.Info("target deregistered", append(g.about(m), slog.String("deregistration_delay", g.cfg.DeregistrationDelay.String()))...)
+	t := m.target
+	t.leave()
+	m.end = time.AfterFunc(g.cfg.DeregistrationDelay, func() { g.remove(m, t) })
+}
+
+// remove ends a target's deregistration delay, unless it has been registered again.
+func (g *Group) remove(m *member, t *Target) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if m.target != t || m.end == nil {
+		return
+	}
+	g.members = slices.DeleteFunc(g.members, func(other *member) bool { return other == m })
+	if n := t.Outstanding(); n > 0 {
+		g.logger.Warn("deregistration delay is over; requests are cut", append(g.about(m), slog.Int64("outstanding", n))...)
+	} else {
+		g.logger.Info("target drained", g.about(m)...)
+	}
+	t.cut()
+	g.publish()
+}
+
+func (g *Group) find(address string) *member {
+	for _, m := range g.members {
+		if m.target.Address == address {
+			return m
+		}
+	}
+	return nil
+}
+
+func (g *Group) about(m *member) []any {
+	return []any{slog.String("target_group", g.Name), slog.String("target", m.target.ID), slog.String("address", m.target.Address)}
+}
+
+// Checking notes that the first check of the target of that address is on its way.
+func (g *Group) Checking(address string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if m := g.find(address); m != nil {
+		m.health = m.health.Checking()
+	}
+}
+
+// Report takes in the result of a health check that was made of the target of that
+// address under check.
+func (g *Group) Report(check Check, o Outcome) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	m := g.find(check.Address)
+	if m == nil || m.health.State == targethealth.Draining || m.health.State == targethealth.Unused {
+		return // the result is of the past
+	}
+	now := time.Now()
+	was := m.health
+	m.health = was.Observe(o, &check.HealthCheck)
+	if m.health.State == was.State {
+		return
+	}
+	if m.health.State == targethealth.Healthy {
+		m.ramp = 0
+		if startsSlow(m, g.members, g.cfg.SlowStart, now) {
+			m.rampFrom, m.ramp = now, g.cfg.SlowStart
+		}
+		m.first = false
+		g.logger.Info("target is healthy", append(g.about(m), slog.String("was", string(was.State)))...)
+	} else {
+		m.ramp = 0
+		g.logger.Warn("target is unhealthy", append(g.about(m), slog.String("reason", string(m.health.Reason)), slog.String("description", m.health.Description))...)
+	}
+	g.publish()
+}
+
+// View is how one target stands.
+type View struct {
+	*Target
+	Health Health
+	// Anomalous targets answer with more errors than their peers; Mitigated ones get fewer
+	// requests for it.
+	Anomalous, Mitigated bool
+}
+
+// Views returns how every target stands, draining ones too, in the order of registration.
+func (g *Group) Views() []View {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	views := make([]View, len(g.members))
+	for i, m := range g.members {
+		views[i] = View{Target: m.target, Health: m.health, Anomalous: m.anomalous, Mitigated: m.mitigated()}
+	}
+	return views
+}
+
+// drained reports whether a group without description has nothing left to wait for.
+func (g *Group) drained() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.members) == 0 && len(g.retired) == 0
+}
+
+// close cuts every connection.
+func (g *Group) close() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, m := range g.members {
+		if m.end != nil {
+			m.end.Stop()
+		}
+		m.target.leave()
+		m.target.cut()
+	}
+	for t, timer := range g.retired {
+		timer.Stop()
+		t.cut()
+	}
+}

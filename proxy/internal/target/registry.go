@@ -1,0 +1,195 @@
+package target
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/evenkeel/evenkeel/proxy/internal/balance"
+	"github.com/evenkeel/evenkeel/spec"
+)
+
+// Options of NewRegistry.
+type Options struct {
+	// Logger is told of transitions. The default discards.
+	Logger *slog.Logger
+	// Shards spreads the idle connections to a target. The default is one for each processor.
+	Shards int
+}
+
+// Registry has the target groups of a load balancer.
+type Registry struct {
+	options Options
+	// changed has a value when other targets are to be checked, or in another way.
+	changed chan struct{}
+
+	mu     sync.Mutex
+	groups map[string]*Group
+	// described are the names of the groups that the environment has; the others drain.
+	described map[string]bool
+}
+
+// NewRegistry returns a registry without groups.
+func NewRegistry(o Options) *Registry {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Shards == 0 {
+		o.Shards = runtime.GOMAXPROCS(0)
+	}
+	return &Registry{options: o, changed: make(chan struct{}, 1), groups: map[string]*Group{}, described: map[string]bool{}}
+}
+
+// Apply makes the groups those of env. A target stays what it is, health and connections
+// included, as long as its group, address and port do.
+func (r *Registry) Apply(env *spec.Environment) error {
+	if err := checkAlgorithms(env); err != nil {
+		return err
+	}
+	used := inUse(env)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.described = map[string]bool{}
+	for i := range env.TargetGroups {
+		g := &env.TargetGroups[i]
+		r.described[g.Name] = true
+		cfg := compile(env, g, used[g.Name])
+		group := r.groups[g.Name]
+		if group == nil {
+			group = newGroup(cfg, &r.options, r.stir)
+			r.groups[g.Name] = group
+		}
+		list := make([]Registration, len(g.Targets))
+		for j := range g.Targets {
+			list[j] = registrationOf(g, &g.Targets[j])
+		}
+		group.apply(cfg, list)
+	}
+	for name, group := range r.groups {
+		if r.described[name] {
+			continue
+		}
+		if group.drained() {
+			delete(r.groups, name)
+			continue
+		}
+		group.apply(group.Snapshot().Config, nil)
+	}
+	return nil
+}
+
+// checkAlgorithms reports the first group whose algorithm nobody has.
+func checkAlgorithms(env *spec.Environment) error {
+	for i := range env.TargetGroups {
+		if _, err := balance.New(env.TargetGroups[i].Algorithm, nil, new(balance.Cursor)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// inUse names the groups that an action of some listener forwards to.
+func inUse(env *spec.Environment) map[string]bool {
+	used := map[string]bool{}
+	use := func(a *spec.Action) {
+		for _, f := range a.Forward {
+			used[f.TargetGroup] = true
+		}
+	}
+	for i := range env.LoadBalancer.Listeners {
+		l := &env.LoadBalancer.Listeners[i]
+		use(&l.DefaultAction)
+		for j := range l.Rules {
+			use(&l.Rules[j].Action)
+		}
+	}
+	return used
+}
+
+// Groups returns the groups, by name; one that the environment does not have any more as
+// long as it drains.
+func (r *Registry) Groups() []*Group {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	groups := make([]*Group, 0, len(r.groups))
+	for _, name := range slices.Sorted(maps.Keys(r.groups)) {
+		if g := r.groups[name]; r.described[name] || !g.drained() {
+			groups = append(groups, g)
+		}
+	}
+	return groups
+}
+
+// Run looks for anomalies now and then, until ctx ends.
+func (r *Registry) Run(ctx context.Context) {
+	tick := time.NewTicker(balance.EvaluationInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for _, g := range r.Groups() {
+			g.evaluate()
+		}
+	}
+}
+
+// Changed has a value when Checks would return something else than before.
+func (r *Registry) Changed() <-chan struct{} { return r.changed }
+
+func (r *Registry) stir() {
+	select {
+	case r.changed <- struct{}{}:
+	default: // nobody has looked since the last change
+	}
+}
+
+// Check is a target that health checks are to be made of, and how. It is comparable: as
+// long as it is the same, checking goes on.
+type Check struct {
+	Group *Group
+	// Address is the target's; Zone too, for the log.
+	Address string
+	// ProtocolVersion and HealthCheck are the group's.
+	ProtocolVersion string
+	HealthCheck     spec.HealthCheck
+}
+
+// Checks lists what is to be checked.
+func (r *Registry) Checks() []Check {
+	var list []Check
+	for _, g := range r.Groups() {
+		list = append(list, g.checks()...)
+	}
+	return list
+}
+
+func (g *Group) checks() []Check {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.cfg.InUse {
+		return nil
+	}
+	var list []Check
+	for _, m := range g.members {
+		if m.end == nil {
+			list = append(list, Check{g, m.target.Address, g.cfg.ProtocolVersion, g.cfg.HealthCheck})
+		}
+	}
+	return list
+}
+
+// Close cuts every connection to every target.
+func (r *Registry) Close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, g := range r.groups {
+		g.close()
+	}
+}

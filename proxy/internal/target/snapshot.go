@@ -1,0 +1,90 @@
+package target
+
+import (
+	"github.com/evenkeel/evenkeel/proxy/internal/balance"
+	"github.com/evenkeel/evenkeel/targethealth"
+)
+
+// Snapshot is what requests read of a target group. It is never written once published.
+type Snapshot struct {
+	Config *Config
+	// FailOpen says that too few targets are healthy, so that all get requests.
+	FailOpen bool
+	// HealthyCount is how many targets are healthy.
+	HealthyCount int
+
+	// targets are those that may get requests; algorithm was built for them, in this order.
+	targets   []*Target
+	algorithm balance.Algorithm
+	// byAddress finds the target that a stickiness cookie names.
+	byAddress map[string]*Target
+}
+
+// Pick returns the target that the group's algorithm chooses; nil when there is none.
+func (s *Snapshot) Pick(f *balance.Facts) *Target {
+	i := s.algorithm.Pick(f)
+	if i < 0 {
+		return nil
+	}
+	return s.targets[i]
+}
+
+// Holds returns the target of that address if it may get requests; else nil.
+func (s *Snapshot) Holds(address []byte) *Target { return s.byAddress[string(address)] }
+
+// build makes the snapshot of members.
+func build(cfg *Config, members []*member, cursor *balance.Cursor) (*Snapshot, error) {
+	s := &Snapshot{Config: cfg}
+	var registered, serving []*member
+	for _, m := range members {
+		switch m.health.State {
+		case targethealth.Draining, targethealth.Unused:
+			continue
+		case targethealth.Healthy:
+			s.HealthyCount++
+			serving = append(serving, m)
+		}
+		registered = append(registered, m)
+	}
+	if failsOpen(s.HealthyCount, len(registered), cfg.MinimumHealthy) {
+		s.FailOpen = len(registered) > 0
+		serving = registered
+	}
+	serving = withoutBackups(serving, s.FailOpen)
+
+	candidates := make([]balance.Target, len(serving))
+	s.targets = make([]*Target, len(serving))
+	s.byAddress = make(map[string]*Target, len(serving))
+	for i, m := range serving {
+		s.targets[i] = m.target
+		s.byAddress[m.target.Address] = m.target
+		candidates[i] = balance.Target{
+			Weight:     m.target.Weight,
+			Counters:   &m.target.counters,
+			RampFrom:   m.rampFrom,
+			Ramp:       m.ramp,
+			Mitigation: m.mitigation,
+		}
+	}
+	var err error
+	s.algorithm, err = balance.New(cfg.Algorithm, candidates, cursor)
+	return s, err
+}
+
+// withoutBackups leaves backups out while anyone else can serve. A group that fails open
+// knows of nobody who can, so that everybody is asked.
+func withoutBackups(serving []*member, failOpen bool) []*member {
+	if failOpen {
+		return serving
+	}
+	var first []*member
+	for _, m := range serving {
+		if !m.target.Backup {
+			first = append(first, m)
+		}
+	}
+	if len(first) > 0 {
+		return first
+	}
+	return serving
+}
