@@ -9,6 +9,8 @@ import (
 	"io"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/evenkeel/evenkeel/spec"
 )
 
 // Exit statuses of the program.
@@ -103,6 +105,11 @@ func complain(stderr io.Writer, err error) int {
 		if exit.err == nil {
 			return status
 		}
+	}
+	// Problems begin with their file, for editors to find.
+	if problems, ok := errors.AsType[spec.Problems](err); ok {
+		fmt.Fprintln(stderr, problems)
+		return status
 	}
 	fmt.Fprintf(stderr, "evenkeel: %v\n", err)
 	return status

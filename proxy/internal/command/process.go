@@ -27,6 +27,8 @@ type balancer interface {
 	Reload(env *spec.Environment) error
 	// Reloaded records a reload that did not come as far as Reload.
 	Reloaded(err error)
+	// ReopenLogs opens the log files anew by their paths.
+	ReopenLogs() error
 	DrainTime() time.Duration
 	Shutdown(ctx context.Context) error
 }
@@ -35,7 +37,8 @@ type balancer interface {
 type process struct {
 	file   string
 	logger *slog.Logger
-	// signals receives SIGHUP, which reloads, and SIGTERM and SIGINT, which end.
+	// signals receives SIGHUP, which reloads, SIGUSR1, which opens the logs anew, and SIGTERM
+	// and SIGINT, which end.
 	signals <-chan os.Signal
 	// watch says that changes of the files reload as well.
 	watch bool
@@ -80,11 +83,14 @@ func (p *process) run(ctx context.Context) error {
 		case <-changes:
 			p.reload(b, "files changed")
 		case s := <-p.signals:
-			if s == syscall.SIGHUP {
+			switch s {
+			case syscall.SIGHUP:
 				p.reload(b, "SIGHUP")
-				continue
+			case syscall.SIGUSR1:
+				p.reopen(b)
+			default:
+				return p.drain(ctx, b, s)
 			}
-			return p.drain(ctx, b, s)
 		}
 	}
 }
@@ -117,6 +123,14 @@ func (p *process) reload(b balancer, cause string) {
 	p.logger.Info("reloaded", "cause", cause, "file", p.file)
 }
 
+func (p *process) reopen(b balancer) {
+	if err := b.ReopenLogs(); err != nil {
+		p.logger.Error("some logs go on in their old files", "error", err)
+		return
+	}
+	p.logger.Info("logs opened anew", "cause", "SIGUSR1")
+}
+
 func (p *process) drain(ctx context.Context, b balancer, cause os.Signal) error {
 	limit := max(b.DrainTime(), leastDrain)
 	p.logger.Info("draining", "cause", cause.String(), "limit", limit.String())
@@ -138,7 +152,11 @@ func (p *process) drain(ctx context.Context, b balancer, cause os.Signal) error 
 			p.logger.Info("drained")
 			return nil
 		case s := <-p.signals:
-			if s != syscall.SIGHUP {
+			switch s {
+			case syscall.SIGHUP: // there is nothing left to reload
+			case syscall.SIGUSR1:
+				p.reopen(b)
+			default:
 				return errSecondSignal
 			}
 		}

@@ -38,6 +38,8 @@ func (f *fake) Reload(env *spec.Environment) error {
 	return f.reload
 }
 
+func (f *fake) ReopenLogs() error { f.told <- "reopen"; return nil }
+
 func (f *fake) Reloaded(err error) {
 	if err != nil {
 		f.told <- "refused"
@@ -104,6 +106,8 @@ func TestSignalsReloadAndEnd(t *testing.T) {
 		write(t, file, "")
 		signals <- syscall.SIGHUP
 		expect(t, b, "refused")
+		signals <- syscall.SIGUSR1
+		expect(t, b, "reopen")
 		signals <- end
 		expect(t, b, "shutdown")
 		if err := <-ended; err != nil {

@@ -23,6 +23,8 @@ func (serveCommand) Help() string {
 	return `SIGHUP, "evenkeel reload" and, unless --no-watch, a change of the files reload: a file with
 errors changes nothing and is logged; a good one takes effect without cutting a connection.
 
+SIGUSR1 opens the log files anew, after a rotation has moved them away.
+
 SIGTERM and SIGINT drain: no new connections, what is in flight is finished, at most for the
 longest deregistration delay. A second signal ends at once, with exit status 1.`
 }
@@ -43,7 +45,7 @@ func (c serveCommand) Run(s *streams) error {
 // receive returns the signals that a process acts on.
 func receive() (<-chan os.Signal, func()) {
 	c := make(chan os.Signal, 4)
-	signal.Notify(c, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
+	signal.Notify(c, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGTERM, syscall.SIGINT)
 	return c, func() { signal.Stop(c) }
 }
 

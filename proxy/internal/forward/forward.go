@@ -91,7 +91,7 @@ func (l *Listener) forward(x *exchange.Exchange, f *routing.Forward) int {
 	if mismatch(cfg.ProtocolVersion, x) {
 		return statusVersionMismatch
 	}
-	t, st := l.pickTarget(x, f, group, snapshot)
+	t, st := l.pickTarget(x, f, snapshot)
 	if t == nil {
 		return http.StatusServiceUnavailable
 	}

@@ -3,8 +3,11 @@ package forward
 import (
 	"context"
 	"errors"
+	"net/http"
 
 	"github.com/evenkeel/evenkeel/proxy/internal/exchange"
+	"github.com/evenkeel/evenkeel/proxy/internal/http2"
+	"github.com/evenkeel/evenkeel/proxy/internal/wire"
 	"github.com/evenkeel/evenkeel/spec"
 )
 
@@ -55,8 +58,12 @@ func (s *session) overHTTP2() int {
 	case answered:
 		x.Client.Abort()
 		return 0
-	case x.Client.Gone() || errors.Is(err, errClientGone):
+	case x.Client.Gone():
 		return statusClientGone
+	case errors.Is(err, http2.ErrClient) && wire.Timeout(err):
+		return http.StatusRequestTimeout
+	case errors.Is(err, http2.ErrClient):
+		return http.StatusBadRequest
 	}
 	return s.fail(err)
 }

@@ -27,6 +27,7 @@ type Listener struct {
 	table  *routing.Table
 	groups map[string]*target.Group
 
+	name       string
 	port       int
 	https      bool
 	attributes spec.LoadBalancerAttributes
@@ -34,6 +35,8 @@ type Listener struct {
 	// managed are the response fields that replace a target's own.
 	managed []exchange.Field
 	dnsName []byte
+	// groupCookies is the last target group cookie.
+	groupCookies sticky.Memo
 }
 
 // NewListener compiles l. groups holds every target group of env by name.
@@ -50,6 +53,7 @@ func NewListener(env *spec.Environment, l *spec.Listener, groups map[string]*tar
 		svc:        svc,
 		table:      table,
 		groups:     groups,
+		name:       l.Name,
 		port:       l.Port,
 		https:      l.Protocol == spec.ProtocolHTTPS,
 		attributes: env.LoadBalancer.Attributes,
@@ -99,6 +103,9 @@ func managedFields(h *spec.ResponseHeaders) []exchange.Field {
 	}
 	return fields
 }
+
+// Name is the listener's in the environment file.
+func (l *Listener) Name() string { return l.name }
 
 // Port is the listener's port in the environment file.
 func (l *Listener) Port() int { return l.port }

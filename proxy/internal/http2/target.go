@@ -37,6 +37,9 @@ var (
 	ErrClient = errors.New("client ended the exchange")
 )
 
+// errGone: the target has left its group.
+var errGone = fmt.Errorf("%w: target is gone", ErrConnect)
+
 // A response that its client does not take waits here. The connection's window is as good
 // as unlimited, so that a slow client does not hold up the others that share it.
 const (
@@ -70,6 +73,7 @@ type TargetConns struct {
 	mu      sync.Mutex
 	conns   []*targetConn
 	dialing *dialing
+	closed  bool
 }
 
 // targetConn is one connection to the target.
@@ -138,11 +142,22 @@ func (c *TargetConns) CloseIdle() {
 	}
 }
 
-// CloseAll closes every connection; exchanges in flight end with ErrReset.
+// CloseAll closes every connection and lets no new one be made: the target is gone.
+// Exchanges in flight end with ErrReset.
 func (c *TargetConns) CloseAll() {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
 	for _, tc := range c.snapshot() {
 		_ = tc.Close()
 	}
+}
+
+// Open returns how many connections are open, in use or idle.
+func (c *TargetConns) Open() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.conns)
 }
 
 func (c *TargetConns) snapshot() []*targetConn {
@@ -156,6 +171,10 @@ func (c *TargetConns) snapshot() []*targetConn {
 func (c *TargetConns) get(ctx context.Context) (tc *targetConn, fresh bool, err error) {
 	for {
 		c.mu.Lock()
+		if c.closed {
+			c.mu.Unlock()
+			return nil, false, errGone
+		}
 		for _, tc := range c.conns {
 			if tc.h2.ReserveNewRequest() {
 				c.mu.Unlock()
@@ -185,6 +204,10 @@ func (c *TargetConns) get(ctx context.Context) (tc *targetConn, fresh bool, err 
 func (c *TargetConns) dial(d *dialing) {
 	tc, err := c.connect()
 	c.mu.Lock()
+	if err == nil && c.closed {
+		_ = tc.Close()
+		err = errGone
+	}
 	if err == nil {
 		c.conns = append(c.conns, tc)
 	}

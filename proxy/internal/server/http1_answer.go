@@ -1,9 +1,7 @@
 package server
 
 import (
-	"io"
 	"net"
-	"strconv"
 	"time"
 
 	"github.com/evenkeel/evenkeel/proxy/internal/exchange"

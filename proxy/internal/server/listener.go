@@ -31,7 +31,6 @@ const (
 // them is replaced by a reload; the socket and the connections stay.
 type listener struct {
 	server  *Server
-	name    string
 	address string
 	socket  *net.TCPListener
 
@@ -61,7 +60,7 @@ func (l *listener) accept() {
 		}
 		if err != nil {
 			// Out of descriptors or memory: what is open goes on, and new connections wait.
-			l.server.logger.Warn("accept", slog.String("listener", l.name), slog.Any("error", err))
+			l.server.logger.Warn("accept", slog.String("listener", l.current.Load().Name()), slog.Any("error", err))
 			time.Sleep(acceptPause)
 			continue
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/evenkeel/evenkeel/proxy/internal/accesslog"
 	"github.com/evenkeel/evenkeel/proxy/internal/exchange"
+	"github.com/evenkeel/evenkeel/proxy/internal/health"
 	"github.com/evenkeel/evenkeel/spec"
 )
 
@@ -58,4 +59,29 @@ func (c *clientConn) connectionRecord() accesslog.ConnectionRecord {
 		ListenerPort: c.facts.ListenerPort,
 		TraceID:      c.facts.TraceID,
 	}
+}
+
+// logCheck records a health check.
+func (s *Server) logCheck(r *health.Result) {
+	s.logs.HealthCheck(&accesslog.HealthCheckRecord{
+		Type:        r.Type,
+		Time:        r.Began,
+		Latency:     r.Latency,
+		Target:      r.Address,
+		TargetGroup: r.TargetGroup,
+		Passed:      r.Failure == health.Passed,
+		Status:      r.Status,
+		Reason:      checkReasons[r.Failure],
+	})
+}
+
+// checkReasons are the health-check log's words.
+var checkReasons = map[health.Failure]string{
+	health.TimedOut:             accesslog.HealthCheckTimedOut,
+	health.ConnectionReset:      accesslog.HealthCheckConnectionReset,
+	health.ResponseCodeMismatch: accesslog.HealthCheckResponseCodeMismatch,
+	health.TargetError:          accesslog.HealthCheckTargetError,
+	health.GRPCStatusEmpty:      accesslog.HealthCheckGRPCStatusEmpty,
+	health.GRPCUnexpectedStatus: accesslog.HealthCheckGRPCUnexpectedStatus,
+	health.InternalError:        accesslog.HealthCheckInternalError,
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/evenkeel/evenkeel/proxy/internal/admin"
 	"github.com/evenkeel/evenkeel/proxy/internal/metrics"
+	"github.com/evenkeel/evenkeel/proxy/internal/target"
 	"github.com/evenkeel/evenkeel/spec"
 	"github.com/evenkeel/evenkeel/targethealth"
 )
@@ -95,12 +96,33 @@ func (s *Server) Status() admin.Status {
 	for _, l := range s.listeners {
 		current := l.current.Load()
 		status.Listeners = append(status.Listeners, admin.Listener{
-			Name: l.name, Protocol: current.Protocol(), Port: current.Port(), Address: l.socket.Addr().String(),
+			Name: current.Name(), Protocol: current.Protocol(), Port: current.Port(), Address: l.socket.Addr().String(),
 		})
 	}
 	slices.SortFunc(status.Listeners, func(a, b admin.Listener) int { return cmp.Compare(a.Port, b.Port) })
 	for _, g := range s.registry.Groups() {
-		status.TargetGroups = append(status.TargetGroups, g.Status())
+		status.TargetGroups = append(status.TargetGroups, statusOf(g))
+	}
+	return status
+}
+
+// statusOf tells how a target group stands.
+func statusOf(g *target.Group) admin.TargetGroup {
+	snapshot := g.Snapshot()
+	cfg := snapshot.Config
+	status := admin.TargetGroup{
+		Name: cfg.Name, ARN: cfg.ARN, Protocol: spec.ProtocolHTTP, Algorithm: cfg.Algorithm, FailOpen: snapshot.FailOpen,
+		Targets: []admin.Target{},
+	}
+	if cfg.HTTPS {
+		status.Protocol = spec.ProtocolHTTPS
+	}
+	for _, v := range g.Views() {
+		status.Targets = append(status.Targets, admin.Target{
+			ID: v.ID, Address: v.Address, Zone: v.Zone,
+			State: v.Health.State, Reason: v.Health.Reason, Description: v.Health.Description,
+			Outstanding: v.Outstanding(), Requests: v.Requests(),
+		})
 	}
 	return status
 }
@@ -109,9 +131,11 @@ func (s *Server) Status() admin.Status {
 func (s *Server) Gauges() metrics.Gauges {
 	var gauges metrics.Gauges
 	for _, g := range s.registry.Groups() {
-		for _, t := range g.Status().Targets {
-			n := metrics.GroupGauges{TargetGroup: g.Name, Zone: t.Zone}
-			switch t.State {
+		failOpen := g.Snapshot().FailOpen
+		for _, v := range g.Views() {
+			gauges.TargetConnections += v.Connections()
+			n := metrics.GroupGauges{TargetGroup: g.Name, Zone: v.Zone, FailOpen: failOpen, Registered: 1}
+			switch v.Health.State {
 			case targethealth.Draining, targethealth.Unused:
 				continue
 			case targethealth.Healthy:
@@ -119,11 +143,18 @@ func (s *Server) Gauges() metrics.Gauges {
 			case targethealth.Unhealthy:
 				n.Unhealthy = 1
 			}
-			n.Registered = 1
+			n.Anomalous, n.Mitigated = count(v.Anomalous), count(v.Mitigated)
 			gauges.Groups = append(gauges.Groups, n)
 		}
 	}
 	return gauges
+}
+
+func count(holds bool) int {
+	if holds {
+		return 1
+	}
+	return 0
 }
 
 // zones lists the availability zones of a group's targets, each once.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -130,6 +131,7 @@ func (s *Server) Start(env *spec.Environment) (err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stopChecks = cancel
 	s.background.Go(func() { s.checker.Run(ctx) })
+	s.background.Go(func() { s.registry.Run(ctx) })
 	return nil
 }
 
@@ -211,9 +213,34 @@ func (s *Server) apply(env *spec.Environment) (err error) {
 	}
 	s.maxConnections.Store(int64(env.Proxy.MaxConnections))
 	s.publish(plans)
+	if s.env != nil {
+		s.warnOfRestart(env)
+	}
 	s.env = env
 	return nil
 }
+
+// warnOfRestart names the settings that differ from those in force and that only a new
+// process takes up.
+func (s *Server) warnOfRestart(env *spec.Environment) {
+	now, next := &s.env.Proxy, &env.Proxy
+	for path, same := range map[string]bool{
+		"proxy.admin.listen":     now.Admin.Listen == next.Admin.Listen,
+		"proxy.server_name":      now.ServerName == next.ServerName,
+		"proxy.stickiness_keys":  slices.Equal(now.StickinessKeys, next.StickinessKeys),
+		"proxy.access_log":       now.AccessLog == next.AccessLog,
+		"proxy.connection_log":   now.ConnectionLog == next.ConnectionLog,
+		"proxy.health_check_log": now.HealthCheckLog == next.HealthCheckLog,
+		"proxy.handover_socket":  now.HandoverSocket == next.HandoverSocket,
+	} {
+		if !same {
+			s.logger.Warn("setting takes effect with the next start", slog.String("path", path))
+		}
+	}
+}
+
+// ReopenLogs opens the log files anew by their paths, after a rotation.
+func (s *Server) ReopenLogs() error { return s.logs.Reopen() }
 
 // publish swaps the listeners' descriptions, opens new listeners and drains old ones.
 func (s *Server) publish(plans []*plan) {
@@ -226,7 +253,6 @@ func (s *Server) publish(plans []*plan) {
 			l.ctx, l.stop = context.WithCancel(context.Background())
 			s.listeners[p.address] = l
 		}
-		l.name = p.spec.Name
 		l.security.Store(p.security)
 		l.current.Store(p.forward)
 		if p.socket != nil {
@@ -325,7 +351,7 @@ func (s *Server) Addr(name string) net.Addr {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range s.listeners {
-		if l.name == name {
+		if l.current.Load().Name() == name {
 			return l.socket.Addr()
 		}
 	}

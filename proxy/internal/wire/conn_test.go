@@ -51,7 +51,7 @@ func look(t *testing.T, c *wire.Conn, want wire.Look) {
 
 func TestFirstReadReturnsWhatCame(t *testing.T) {
 	c, peer := pair(t)
-	go write(t, peer, "GET / HTTP/1.1\r\n")
+	write(t, peer, "GET / HTTP/1.1\r\n")
 	b, n, err := c.FirstRead(wire.Heads)
 	if err != nil || string(b.Bytes[:n]) != "GET / HTTP/1.1\r\n" {
 		t.Fatalf("FirstRead() = %q, %v", b.Bytes[:n], err)

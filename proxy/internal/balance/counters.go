@@ -1,0 +1,36 @@
+package balance
+
+import "sync/atomic"
+
+// line is what processors fetch at once: two cache lines of 64 bytes, as the second follows
+// the first. Values that far apart do not slow each other down when several processors
+// write them.
+const line = 128
+
+// Counters are what changes with every request to a target. They outlive snapshots, and
+// keep to cache lines of their own.
+type Counters struct {
+	_ [line]byte
+	// Outstanding is how many requests have been sent to the target and not been answered
+	// in full.
+	Outstanding atomic.Int64
+	_           [line - 8]byte
+}
+
+// Cursor is the place of round robin. The group keeps it while snapshots come and go, so
+// that a new one does not begin with the same target again. The zero value is ready.
+type Cursor struct {
+	_    [line]byte
+	next atomic.Uint64
+	_    [line - 8]byte
+}
+
+// tick returns the place and moves on by one.
+func (c *Cursor) tick() uint64 { return c.next.Add(1) - 1 }
+
+// skip moves on by n more.
+func (c *Cursor) skip(n uint64) {
+	if n > 0 {
+		c.next.Add(n)
+	}
+}

@@ -1,0 +1,188 @@
+package forward
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/evenkeel/evenkeel/proxy/internal/balance"
+	"github.com/evenkeel/evenkeel/proxy/internal/exchange"
+	"github.com/evenkeel/evenkeel/proxy/internal/routing"
+	"github.com/evenkeel/evenkeel/proxy/internal/sticky"
+	"github.com/evenkeel/evenkeel/proxy/internal/target"
+	"github.com/evenkeel/evenkeel/spec"
+)
+
+// cookieInvalid is the log's error reason for a target group cookie that is none of ours.
+//
+// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-access-logs.html#error-reason-codes
+const cookieInvalid = "AWSALBTGCookieInvalid"
+
+// anyScope is the scope of target group cookies: which groups one may choose is up to the
+// rule that matched.
+const anyScope = ""
+
+// pickGroup returns the target group that the request goes to: the one that its cookie
+// names, or one by weight. It returns a status when there is none.
+func (l *Listener) pickGroup(x *exchange.Exchange, f *routing.Forward) (*target.Group, int) {
+	i := -1
+	if f.Stickiness > 0 {
+		i = l.stuckGroup(x, f)
+	}
+	if i < 0 && len(f.Groups) == 1 {
+		i = 0
+	}
+	if i < 0 {
+		i = f.Choose(random())
+	}
+	if i < 0 {
+		return nil, http.StatusServiceUnavailable // every weight is 0
+	}
+	return l.groups[f.Groups[i].Name], 0
+}
+
+// stuckGroup returns the index of the group that the client's cookie names, or -1.
+func (l *Listener) stuckGroup(x *exchange.Exchange, f *routing.Forward) int {
+	text, ok := findCookie(&x.Request, sticky.NameTGCORS, sticky.NameTG)
+	if !ok {
+		return -1
+	}
+	name, err := l.svc.Sealer.Open(x.Arena.Begin(), sticky.TargetGroup, anyScope, text, x.Record.Created, f.Stickiness)
+	if err != nil {
+		if errors.Is(err, sticky.ErrInvalid) {
+			x.Record.ErrorReason = cookieInvalid
+		}
+		return -1
+	}
+	for i := range f.Groups {
+		if f.Groups[i].Name == string(name) {
+			return i
+		}
+	}
+	return -1
+}
+
+// stickiness is what the answer has to tell the client about where to come back to.
+type stickiness struct {
+	// group says that the target group is to be named in a cookie.
+	group bool
+	// held says that a cookie named the target.
+	held bool
+	// moved says that a cookie named a target that can no longer serve.
+	moved bool
+}
+
+// pickTarget returns the target: the one that the client's cookie names if it may serve,
+// or one by the group's algorithm; nil when there is none.
+func (l *Listener) pickTarget(x *exchange.Exchange, f *routing.Forward, snapshot *target.Snapshot) (*target.Target, stickiness) {
+	st := stickiness{group: f.Stickiness > 0}
+	cfg := snapshot.Config
+	if cfg.Stickiness.Type != "" {
+		address, ok := l.stuckTarget(x, cfg)
+		if ok {
+			if t := snapshot.Holds(address); t != nil {
+				st.held = true
+				return t, st
+			}
+			st.moved = true
+		}
+		if cfg.Stickiness.Type == spec.StickinessLBCookie {
+			x.Record.NonSticky = true
+		} else {
+			x.Record.NonStickyApp = true
+		}
+	}
+	facts := balance.Facts{Now: x.Record.Created, Random: random()}
+	return snapshot.Pick(&facts), st
+}
+
+// stuckTarget returns the address that the client's cookie names.
+func (l *Listener) stuckTarget(x *exchange.Exchange, cfg *target.Config) ([]byte, bool) {
+	kind := sticky.LBCookie
+	var text []byte
+	var ok bool
+	if cfg.Stickiness.Type == spec.StickinessAppCookie {
+		// Both are needed: the application's cookie says that there is a session, ours where.
+		if _, ok = findCookie(&x.Request, cfg.Stickiness.CookieName); !ok {
+			return nil, false
+		}
+		kind = sticky.AppCookie
+		text, ok = findCookie(&x.Request, sticky.NameApp)
+	} else {
+		text, ok = findCookie(&x.Request, sticky.NameLBCORS, sticky.NameLB)
+	}
+	if !ok {
+		return nil, false
+	}
+	address, err := l.svc.Sealer.Open(x.Arena.Begin(), kind, cfg.Name, text, x.Record.Created, cfg.Stickiness.Duration)
+	return address, err == nil
+}
+
+// findCookie returns the value of the first of the names that the request has a cookie of.
+func findCookie(r *exchange.Request, names ...string) ([]byte, bool) {
+	for _, name := range names {
+		for i := range r.Fields {
+			if r.Fields[i].ID != exchange.FieldCookie {
+				continue
+			}
+			if v, ok := sticky.Find(r.Fields[i].Value, name); ok {
+				return v, true
+			}
+		}
+	}
+	return nil, false
+}
+
+var nameSetCookie = []byte(exchange.FieldSetCookie.String())
+
+// appendCookies adds the cookies of stickiness to the answer.
+func (s *session) appendCookies() {
+	if s.sticky.group {
+		s.appendPair(sticky.NameTG, sticky.NameTGCORS, s.sealed(&s.l.groupCookies, sticky.TargetGroup, anyScope, s.cfg.Name))
+	}
+	switch s.cfg.Stickiness.Type {
+	case spec.StickinessLBCookie:
+		// On every answer, so that the duration begins anew with each request.
+		s.appendPair(sticky.NameLB, sticky.NameLBCORS, s.sealed(s.target.Cookie, sticky.LBCookie, s.cfg.Name, s.target.Address))
+	case spec.StickinessAppCookie:
+		if s.sticky.moved || s.setsApplicationCookie() {
+			s.appendApplication(s.sealed(s.target.Cookie, sticky.AppCookie, s.cfg.Name, s.target.Address))
+		}
+	}
+}
+
+func (s *session) sealed(memo *sticky.Memo, kind sticky.Kind, scope, value string) []byte {
+	a := &s.x.Arena
+	return a.End(memo.Append(a.Begin(), s.l.svc.Sealer, kind, scope, value, s.x.Record.Created))
+}
+
+// appendPair adds a cookie and its copy for requests from other sites.
+func (s *session) appendPair(name, cors string, text []byte) {
+	now, a := s.x.Record.Created, &s.x.Arena
+	s.setCookie(a.End(sticky.AppendCookie(a.Begin(), name, text, now, false, false)))
+	s.setCookie(a.End(sticky.AppendCookie(a.Begin(), cors, text, now, true, s.l.https)))
+}
+
+// appendApplication adds the cookie that goes with the application's. Browsers that know
+// SameSite need it marked for requests from other sites, and then only TLS will do.
+func (s *session) appendApplication(text []byte) {
+	a := &s.x.Arena
+	agent, _ := s.x.Request.Lookup(exchange.FieldUserAgent)
+	crossSite := s.l.https && sticky.NeedsSameSite(agent)
+	s.setCookie(a.End(sticky.AppendCookie(a.Begin(), sticky.NameApp, text, s.x.Record.Created, crossSite, crossSite)))
+}
+
+func (s *session) setCookie(value []byte) {
+	r := &s.x.Response
+	r.Fields = append(r.Fields, exchange.Field{ID: exchange.FieldSetCookie, Name: nameSetCookie, Value: value})
+}
+
+// setsApplicationCookie reports whether the target's answer sets the application's cookie.
+func (s *session) setsApplicationCookie() bool {
+	for i := range s.x.Response.Fields {
+		f := &s.x.Response.Fields[i]
+		if f.ID == exchange.FieldSetCookie && sticky.Sets(f.Value, s.cfg.Stickiness.CookieName) {
+			return true
+		}
+	}
+	return false
+}
