@@ -53,7 +53,7 @@ type Facts struct {
 type Algorithm interface {
 	// Pick returns the index of one of the targets that the algorithm was made for; -1 when
 	// there are none.
-	Pick(f *Facts) int
+	Pick(f Facts) int
 }
 
 // New makes the algorithm of that name for targets, which it does not keep. cursor outlives
@@ -84,4 +84,4 @@ func New(name string, targets []Target, cursor *Cursor) (Algorithm, error) {
 // nobody is every algorithm without targets.
 type nobody struct{}
 
-func (nobody) Pick(*Facts) int { return -1 }
+func (nobody) Pick(Facts) int { return -1 }

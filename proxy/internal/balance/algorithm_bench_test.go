@@ -16,7 +16,7 @@ func BenchmarkPick(b *testing.B) {
 		for _, name := range slices.Sorted(maps.Keys(all)) {
 			a := all[name]
 			b.Run(fmt.Sprintf("%s/%d", name, n), func(b *testing.B) {
-				f := &balance.Facts{Now: start.Add(10 * time.Second)}
+				f := balance.Facts{Now: start.Add(10 * time.Second)}
 				b.ReportAllocs()
 				for b.Loop() {
 					f.Random += 0x9e3779b97f4a7c15
@@ -33,7 +33,7 @@ func BenchmarkPickParallel(b *testing.B) {
 		a := all[name]
 		b.Run(name, func(b *testing.B) {
 			b.RunParallel(func(pb *testing.PB) {
-				f := &balance.Facts{Now: start.Add(10 * time.Second)}
+				f := balance.Facts{Now: start.Add(10 * time.Second)}
 				for pb.Next() {
 					f.Random += 0x9e3779b97f4a7c15
 					a.Pick(f)

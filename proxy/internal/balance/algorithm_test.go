@@ -48,7 +48,7 @@ func count(a balance.Algorithm, targets, n int, now time.Time, seed uint64) []in
 	f := balance.Facts{Now: now}
 	for range n {
 		f.Random = random.Uint64()
-		got[a.Pick(&f)]++
+		got[a.Pick(f)]++
 	}
 	return got
 }
@@ -100,7 +100,7 @@ func TestUnknownAlgorithm(t *testing.T) {
 func TestNobodyToPick(t *testing.T) {
 	for _, name := range names {
 		a := algorithm(t, name, nil, new(balance.Cursor))
-		if got := a.Pick(&balance.Facts{}); got != -1 {
+		if got := a.Pick(balance.Facts{}); got != -1 {
 			t.Errorf("%s: %d", name, got)
 		}
 	}
@@ -138,7 +138,7 @@ func TestWeightsOutOfRange(t *testing.T) {
 
 func TestPicksAllocateNothing(t *testing.T) {
 	for name, a := range everyAlgorithm(t, 10) {
-		f := &balance.Facts{Now: start.Add(10 * time.Second), Random: 42}
+		f := balance.Facts{Now: start.Add(10 * time.Second), Random: 42}
 		if n := testing.AllocsPerRun(1000, func() { f.Random += 1 << 60; a.Pick(f) }); n != 0 {
 			t.Errorf("%s: %v allocations", name, n)
 		}

@@ -14,7 +14,10 @@ type Counters struct {
 	// Outstanding is how many requests have been sent to the target and not been answered
 	// in full.
 	Outstanding atomic.Int64
-	_           [line - 8]byte
+	// Requests is how many have been sent to the target; Errors, how many of them were
+	// answered with 5xx or came to no connection.
+	Requests, Errors atomic.Uint64
+	_                [line - 3*8]byte
 }
 
 // Cursor is the place of round robin. The group keeps it while snapshots come and go, so

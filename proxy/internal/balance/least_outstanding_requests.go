@@ -35,7 +35,7 @@ func newLeastOutstandingRequests(targets []Target, cursor *Cursor) (Algorithm, e
 // Pick looks at all targets, beginning behind the one that was picked last, up to the first
 // with nothing to do. Two picks at once begin at two places, so that they do not both run to
 // the same target before it is seen to have a request.
-func (l *leastOutstandingRequests) Pick(*Facts) int {
+func (l *leastOutstandingRequests) Pick(Facts) int {
 	count := len(l.loads)
 	at := int(l.cursor.tick() % uint64(count))
 	best, steps := at, 0

@@ -31,7 +31,7 @@ func TestLeastOutstandingRequestsPicksTheLeast(t *testing.T) {
 		}
 		a := algorithm(t, balance.LeastOutstandingRequests, targets, nil)
 		for range 3 {
-			got := a.Pick(&balance.Facts{})
+			got := a.Pick(balance.Facts{})
 			for i := range targets {
 				if loadOf(i) < loadOf(got) {
 					t.Fatalf("picked %d with %v, not %d with %v", got, loadOf(got), i, loadOf(i))
@@ -69,7 +69,7 @@ func TestLeastOutstandingRequestsEvensOut(t *testing.T) {
 	targets[0].Counters.Outstanding.Store(30)
 	a := algorithm(t, balance.LeastOutstandingRequests, targets, nil)
 	for range 600 - 30 {
-		targets[a.Pick(&balance.Facts{})].Counters.Outstanding.Add(1)
+		targets[a.Pick(balance.Facts{})].Counters.Outstanding.Add(1)
 	}
 	for i, want := range []int64{100, 200, 300} {
 		if got := targets[i].Counters.Outstanding.Load(); got < want-1 || got > want+1 {
@@ -82,9 +82,9 @@ func TestLeastOutstandingRequestsEvensOut(t *testing.T) {
 func TestLeastOutstandingRequestsSeesChanges(t *testing.T) {
 	targets := busy(1, 2)
 	a := algorithm(t, balance.LeastOutstandingRequests, targets, nil)
-	first := a.Pick(&balance.Facts{})
+	first := a.Pick(balance.Facts{})
 	targets[0].Counters.Outstanding.Store(3)
-	if second := a.Pick(&balance.Facts{}); first != 0 || second != 1 {
+	if second := a.Pick(balance.Facts{}); first != 0 || second != 1 {
 		t.Errorf("picked %d and %d", first, second)
 	}
 }

@@ -20,7 +20,7 @@ func newRoundRobin(targets []Target, cursor *Cursor) (Algorithm, error) {
 	return &r, nil
 }
 
-func (r *roundRobin) Pick(*Facts) int {
+func (r *roundRobin) Pick(Facts) int {
 	tick := r.cursor.tick()
 	if r.turns == nil {
 		return int(tick % r.count)

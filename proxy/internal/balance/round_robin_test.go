@@ -13,7 +13,7 @@ import (
 func sequence(a balance.Algorithm, n int) []int {
 	picks := make([]int, n)
 	for i := range picks {
-		picks[i] = a.Pick(&balance.Facts{Now: start})
+		picks[i] = a.Pick(balance.Facts{Now: start})
 	}
 	return picks
 }

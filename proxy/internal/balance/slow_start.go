@@ -53,7 +53,7 @@ func newSlowStart(r roundRobin, targets []Target) *slowStart {
 	return s
 }
 
-func (s *slowStart) Pick(f *Facts) int {
+func (s *slowStart) Pick(f Facts) int {
 	if !f.Now.Before(s.end) {
 		return s.roundRobin.Pick(f)
 	}

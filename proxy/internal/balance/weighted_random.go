@@ -56,7 +56,7 @@ func newWeightedRandom(targets []Target, _ *Cursor) (Algorithm, error) {
 
 // Pick takes the place from the upper bits of the random number, as it were, and the part of
 // it from the lower.
-func (w *weightedRandom) Pick(f *Facts) int {
+func (w *weightedRandom) Pick(f Facts) int {
 	i, part := bits.Mul64(f.Random, uint64(len(w.places)))
 	if p := &w.places[i]; part >= p.own {
 		return int(p.other)

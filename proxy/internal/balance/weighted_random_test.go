@@ -53,7 +53,7 @@ func TestWeightedRandomIsExact(t *testing.T) {
 	const steps = 1 << 20
 	weights := []int{3, 1, 7, 256, 13}
 	a := algorithm(t, balance.WeightedRandom, weighing(weights...), nil)
-	got, f := make([]int, len(weights)), &balance.Facts{}
+	got, f := make([]int, len(weights)), balance.Facts{}
 	for range steps {
 		got[a.Pick(f)]++
 		f.Random += math.MaxUint64/steps + 1

@@ -35,8 +35,6 @@ type Listener struct {
 	// managed are the response fields that replace a target's own.
 	managed []exchange.Field
 	dnsName []byte
-	// groupCookies is the last target group cookie.
-	groupCookies sticky.Memo
 }
 
 // NewListener compiles l. groups holds every target group of env by name.

@@ -3,6 +3,7 @@ package forward
 import (
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/evenkeel/evenkeel/proxy/internal/balance"
 	"github.com/evenkeel/evenkeel/proxy/internal/exchange"
@@ -46,7 +47,7 @@ func (l *Listener) stuckGroup(x *exchange.Exchange, f *routing.Forward) int {
 	if !ok {
 		return -1
 	}
-	name, err := l.svc.Sealer.Open(x.Arena.Begin(), sticky.TargetGroup, anyScope, text, x.Record.Created, f.Stickiness)
+	name, err := l.open(x, sticky.TargetGroup, anyScope, text, f.Stickiness)
 	if err != nil {
 		if errors.Is(err, sticky.ErrInvalid) {
 			x.Record.ErrorReason = cookieInvalid
@@ -91,8 +92,7 @@ func (l *Listener) pickTarget(x *exchange.Exchange, f *routing.Forward, snapshot
 			x.Record.NonStickyApp = true
 		}
 	}
-	facts := balance.Facts{Now: x.Record.Created, Random: random()}
-	return snapshot.Pick(&facts), st
+	return snapshot.Pick(balance.Facts{Now: x.Record.Created, Random: random()}), st
 }
 
 // stuckTarget returns the address that the client's cookie names.
@@ -113,9 +113,21 @@ func (l *Listener) stuckTarget(x *exchange.Exchange, cfg *target.Config) ([]byte
 	if !ok {
 		return nil, false
 	}
-	address, err := l.svc.Sealer.Open(x.Arena.Begin(), kind, cfg.Name, text, x.Record.Created, cfg.Stickiness.Duration)
+	address, err := l.open(x, kind, cfg.Name, text, cfg.Stickiness.Duration)
 	return address, err == nil
 }
+
+// maxOpened is how much of the arena opening a cookie of the usual size takes.
+const maxOpened = 512
+
+// open returns what a cookie of ours says.
+func (l *Listener) open(x *exchange.Exchange, kind sticky.Kind, scope string, text []byte, maxAge time.Duration) ([]byte, error) {
+	scratch := x.Arena.End(append(x.Arena.Begin(), blank[:]...))[:0]
+	return l.svc.Sealer.Open(scratch, kind, scope, text, x.Record.Created, maxAge)
+}
+
+// blank is what room in an arena is made with.
+var blank [maxOpened]byte
 
 // findCookie returns the value of the first of the names that the request has a cookie of.
 func findCookie(r *exchange.Request, names ...string) ([]byte, bool) {
@@ -137,7 +149,7 @@ var nameSetCookie = []byte(exchange.FieldSetCookie.String())
 // appendCookies adds the cookies of stickiness to the answer.
 func (s *session) appendCookies() {
 	if s.sticky.group {
-		s.appendPair(sticky.NameTG, sticky.NameTGCORS, s.sealed(&s.l.groupCookies, sticky.TargetGroup, anyScope, s.cfg.Name))
+		s.appendPair(sticky.NameTG, sticky.NameTGCORS, s.sealed(s.cfg.Cookie, sticky.TargetGroup, anyScope, s.cfg.Name))
 	}
 	switch s.cfg.Stickiness.Type {
 	case spec.StickinessLBCookie:

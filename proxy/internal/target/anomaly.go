@@ -17,7 +17,7 @@ func (g *Group) evaluate() {
 	var healthy []*member
 	var samples []balance.Sample
 	for _, m := range g.members {
-		now := balance.Sample{Requests: m.target.requests.Load(), Errors: m.target.errors.Load()}
+		now := balance.Sample{Requests: m.target.counters.Requests.Load(), Errors: m.target.counters.Errors.Load()}
 		since := balance.Sample{Requests: now.Requests - m.seen.Requests, Errors: now.Errors - m.seen.Errors}
 		m.seen = now
 		if m.health.State == targethealth.Healthy {

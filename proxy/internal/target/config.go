@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/evenkeel/evenkeel/proxy/internal/http2"
+	"github.com/evenkeel/evenkeel/proxy/internal/sticky"
 	"github.com/evenkeel/evenkeel/proxy/internal/targetconn"
 	"github.com/evenkeel/evenkeel/spec"
 )
@@ -42,6 +43,8 @@ type Config struct {
 	// InUse says that some listener's action forwards to the group. The targets of a group
 	// that is not in use are unused and not checked.
 	InUse bool
+	// Cookie is the target group cookie of this second.
+	Cookie *sticky.Memo
 
 	transport transport
 }
@@ -74,6 +77,7 @@ func compile(env *spec.Environment, g *spec.TargetGroup, inUse bool) *Config {
 		SendTimeout:         g.ProxyOnly.SendTimeout,
 		ReadTimeout:         g.ProxyOnly.ReadTimeout,
 		InUse:               inUse,
+		Cookie:              new(sticky.Memo),
 		transport: transport{
 			https:           g.Protocol == spec.ProtocolHTTPS,
 			http2:           g.ProtocolVersion != spec.ProtocolVersionHTTP1,

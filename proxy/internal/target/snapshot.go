@@ -21,7 +21,7 @@ type Snapshot struct {
 }
 
 // Pick returns the target that the group's algorithm chooses; nil when there is none.
-func (s *Snapshot) Pick(f *balance.Facts) *Target {
+func (s *Snapshot) Pick(f balance.Facts) *Target {
 	i := s.algorithm.Pick(f)
 	if i < 0 {
 		return nil

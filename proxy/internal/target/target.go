@@ -64,16 +64,13 @@ func registrationOf(g *spec.TargetGroup, t *spec.Target) Registration {
 // traffic is what requests change.
 type traffic struct {
 	counters balance.Counters
-	requests atomic.Uint64
-	// errors counts answers of 5xx and connections that did not come about.
-	errors   atomic.Uint64
 	draining atomic.Bool
 }
 
 // Begin counts a request that the target was chosen for; End follows.
 func (t *Target) Begin() {
 	t.counters.Outstanding.Add(1)
-	t.requests.Add(1)
+	t.counters.Requests.Add(1)
 }
 
 // End counts its end. status is the target's, 0 for none; connectError says that no
@@ -81,7 +78,7 @@ func (t *Target) Begin() {
 func (t *Target) End(status int, connectError bool) {
 	t.counters.Outstanding.Add(-1)
 	if status >= 500 || connectError {
-		t.errors.Add(1)
+		t.counters.Errors.Add(1)
 	}
 }
 
@@ -93,7 +90,7 @@ func (t *Target) Draining() bool { return t.draining.Load() }
 func (t *Target) Outstanding() int64 { return t.counters.Outstanding.Load() }
 
 // Requests returns how many requests have begun.
-func (t *Target) Requests() uint64 { return t.requests.Load() }
+func (t *Target) Requests() uint64 { return t.counters.Requests.Load() }
 
 // Connections returns how many connections to the target are open, idle ones included.
 func (t *Target) Connections() int {
