@@ -3,14 +3,16 @@ package spec
 import (
 	"fmt"
 	"maps"
+	"net"
 	"regexp"
 	"slices"
+	"strconv"
 )
 
 // Proxy says how the container binds and logs; the CDK app ignores it.
 type Proxy struct {
 	// Bind maps a listener's name to the address it listens on. Default 0.0.0.0:<port>
-	// (or [::]:<port> when ip_address_type is dualstack).
+	// (or [::]:<port> unless ip_address_type is ipv4).
 	Bind map[string]string `yaml:"bind"`
 	// Admin is the operator's listener.
 	Admin Admin `yaml:"admin"`
@@ -36,6 +38,18 @@ type Proxy struct {
 	// the listening sockets from the one that runs, so that replacing a process loses no
 	// connection. Default: none.
 	HandoverSocket string `yaml:"handover_socket"`
+}
+
+// ListenAddress is where the container listens for l: host:port.
+func (e *Environment) ListenAddress(l *Listener) string {
+	if address, ok := e.Proxy.Bind[l.Name]; ok {
+		return address
+	}
+	host := "0.0.0.0"
+	if e.LoadBalancer.IPAddressType != IPAddressTypeIPv4 {
+		host = "::"
+	}
+	return net.JoinHostPort(host, strconv.Itoa(l.Port))
 }
 
 // Limits and defaults of Proxy.

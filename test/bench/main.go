@@ -24,7 +24,7 @@ func main() {
 	rounds := flag.Int("rounds", 5, "interleaved rounds")
 	seconds := flag.Int("seconds", 3, "length of one measurement")
 	out := flag.String("out", "docs/reference/benchmarks.md", "where the table goes")
-	binary := flag.String("evenkeel", "bin/evenkeel", "the program under test")
+	binary := flag.String("evenkeel", "dist/evenkeel", "the program under test")
 	only := flag.String("case", "", "measure this case alone, and write nothing")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

@@ -1,9 +1,7 @@
 package command
 
 import (
-	"net"
 	"path/filepath"
-	"strconv"
 
 	"github.com/evenkeel/evenkeel/spec"
 )
@@ -38,16 +36,4 @@ func in(dir, path string) string {
 		return path
 	}
 	return filepath.Join(dir, path)
-}
-
-// listenAddress is where the container listens for l.
-func listenAddress(env *spec.Environment, l *spec.Listener) string {
-	if bind, ok := env.Proxy.Bind[l.Name]; ok {
-		return bind
-	}
-	host := "0.0.0.0"
-	if env.LoadBalancer.IPAddressType == spec.IPAddressTypeDualstack {
-		host = "::"
-	}
-	return net.JoinHostPort(host, strconv.Itoa(l.Port))
 }

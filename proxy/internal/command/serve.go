@@ -64,7 +64,7 @@ func builder(file string, logger *slog.Logger) func(*spec.Environment, func() (*
 
 func logListeners(logger *slog.Logger, env *spec.Environment) {
 	for _, l := range env.LoadBalancer.Listeners {
-		logger.Info("listening", "listener", l.Name, "protocol", l.Protocol, "address", listenAddress(env, &l))
+		logger.Info("listening", "listener", l.Name, "protocol", l.Protocol, "address", env.ListenAddress(&l))
 	}
 	logger.Info("listening", "listener", "admin", "protocol", spec.ProtocolHTTP, "address", env.Proxy.Admin.Listen)
 }

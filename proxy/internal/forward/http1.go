@@ -54,6 +54,11 @@ func (s *session) exchangeHTTP1() int {
 		s.tunnel()
 		return 0
 	}
+	if s.upload.running && !s.upload.last.Load() {
+		// The target answers before it has the body. What is left of it is given up once the
+		// answer is through, and the client's connection with it.
+		s.x.Request.Close = true
+	}
 	s.prepareAnswer()
 	s.x.Record.Status = s.x.Response.Status
 	if err := s.relay(); err != nil {

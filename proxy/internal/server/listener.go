@@ -53,17 +53,21 @@ type listener struct {
 // accept takes connections until the socket is closed. It is a goroutine's whole life.
 func (l *listener) accept() {
 	defer close(l.accepted)
-	for {
+	for failing := false; ; {
 		nc, err := l.socket.AcceptTCP()
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
 		if err != nil {
 			// Out of descriptors or memory: what is open goes on, and new connections wait.
-			l.server.logger.Warn("accept", slog.String("listener", l.current.Load().Name()), slog.Any("error", err))
+			if !failing {
+				l.server.logger.Warn("connections cannot be accepted", slog.String("listener", l.current.Load().Name()), slog.Any("error", err))
+			}
+			failing = true
 			time.Sleep(acceptPause)
 			continue
 		}
+		failing = false
 		shard := l.server.nextShard.Add(1)
 		if !l.server.admit(shard) {
 			_ = nc.Close()

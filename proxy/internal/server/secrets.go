@@ -10,17 +10,11 @@ import (
 	"github.com/evenkeel/evenkeel/spec"
 )
 
-// minSecret is the least length of a stickiness key, in bytes.
-const minSecret = 32
-
 // secretsOf reads the stickiness keys: literal, from a file, or from the process's environment.
 func secretsOf(env *spec.Environment, dir string) ([][]byte, error) {
 	var keys [][]byte
 	for i, s := range env.Proxy.StickinessKeys {
 		key, err := resolve(string(s), dir)
-		if err == nil && len(key) < minSecret {
-			err = fmt.Errorf("got %d bytes, want at least %d", len(key), minSecret)
-		}
 		if err != nil {
 			return nil, fmt.Errorf("proxy.stickiness_keys[%d]: %w", i, err)
 		}

@@ -195,7 +195,7 @@ func (s *Server) apply(env *spec.Environment) (err error) {
 		if p.security, err = newSecurity(env, p.spec, s.options.Dir); err != nil {
 			return err
 		}
-		p.address = bindAddress(env, p.spec)
+		p.address = env.ListenAddress(p.spec)
 		if _, open := s.listeners[p.address]; !open {
 			if p.socket, err = s.listen(p.address); err != nil {
 				return fmt.Errorf("listener %s: %w", p.spec.Name, err)
@@ -279,18 +279,6 @@ func (s *Server) listen(address string) (*net.TCPListener, error) {
 		return nil, err
 	}
 	return ln.(*net.TCPListener), nil
-}
-
-// bindAddress is where the container listens for l.
-func bindAddress(env *spec.Environment, l *spec.Listener) string {
-	if a, ok := env.Proxy.Bind[l.Name]; ok {
-		return a
-	}
-	host := "0.0.0.0"
-	if env.LoadBalancer.IPAddressType == spec.IPAddressTypeDualstack {
-		host = "::"
-	}
-	return net.JoinHostPort(host, fmt.Sprint(l.Port))
 }
 
 // admit counts a client connection in, or refuses it when there are too many.
