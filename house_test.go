@@ -195,7 +195,7 @@ func TestImportsGoOneWay(t *testing.T) {
 			continue
 		}
 		seen[name] = true
-		for _, i := range strings.Fields(imports) {
+		for i := range strings.FieldsSeq(imports) {
 			if !seen[i] {
 				t.Errorf("mayImport: %s stands before %s, which it imports", name, i)
 			}

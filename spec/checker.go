@@ -88,7 +88,7 @@ func (c *checker) walk(v reflect.Value, path string) {
 		if optional(v) {
 			return
 		}
-		if l, ok := v.Addr().Interface().(limited); ok {
+		if l, ok := reflect.TypeAssert[limited](v.Addr()); ok {
 			c.limits(v, l.limits(), path)
 		}
 		for i := range v.NumField() {
@@ -96,7 +96,7 @@ func (c *checker) walk(v reflect.Value, path string) {
 				c.walk(v.Field(i), field(path, key))
 			}
 		}
-		if t, ok := v.Addr().Interface().(checked); ok {
+		if t, ok := reflect.TypeAssert[checked](v.Addr()); ok {
 			t.check(c, path)
 		}
 	}
@@ -108,7 +108,7 @@ func byString(a, b reflect.Value) int { return strings.Compare(a.String(), b.Str
 type absentable interface{ absent() bool }
 
 func optional(v reflect.Value) bool {
-	a, ok := v.Addr().Interface().(absentable)
+	a, ok := reflect.TypeAssert[absentable](v.Addr())
 	return ok && a.absent()
 }
 

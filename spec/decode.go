@@ -27,7 +27,7 @@ func withDefaults(v reflect.Value) {
 	for i := range v.NumField() {
 		withDefaults(v.Field(i))
 	}
-	if d, ok := v.Addr().Interface().(defaulter); ok {
+	if d, ok := reflect.TypeAssert[defaulter](v.Addr()); ok {
 		d.setDefaults()
 	}
 }
@@ -155,7 +155,7 @@ func (d *decoder) table(n *node, v reflect.Value, path string) {
 
 func (d *decoder) structure(n *node, v reflect.Value, path string) {
 	if n.kind != mapping {
-		if s, ok := v.Addr().Interface().(shorthand); ok {
+		if s, ok := reflect.TypeAssert[shorthand](v.Addr()); ok {
 			if name, kind := s.shorthand(); n.kind == kind && !(n.kind == scalar && n.tag == "!!null") {
 				to, _ := fieldByKey(v, name)
 				d.decode(n, to, field(path, name))

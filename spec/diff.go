@@ -41,7 +41,7 @@ func (d *differ) add(path string, a, b reflect.Value) {
 func (d *differ) compare(a, b reflect.Value, path string) {
 	switch a.Kind() {
 	case reflect.Struct:
-		if _, short := a.Interface().(Patterns); short {
+		if _, short := reflect.TypeAssert[Patterns](a); short {
 			break
 		}
 		for i := range a.NumField() {
@@ -126,7 +126,7 @@ func nameOf(v reflect.Value) (string, bool) {
 	if v.Kind() != reflect.Struct {
 		return "", false
 	}
-	for _, key := range strings.Fields("name id target_group path") {
+	for key := range strings.FieldsSeq("name id target_group path") {
 		if f, ok := fieldByKey(v, key); ok && f.Kind() == reflect.String {
 			return f.String(), true
 		}

@@ -117,6 +117,35 @@ proxy:
 	}
 }
 
+// TestInspections wants what a check from outside finds to stand where the value does, and
+// beside what the package finds itself.
+func TestInspections(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "odd.yaml")
+	text := `app: Odd
+load_balancer:
+  listeners:
+    - {name: a, port: 80, protocol: HTTP, default_action: {fixed_response: {status_code: 200}}}
+`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	env, problems, warnings := spec.Check(file, func(env *spec.Environment, report spec.Report) {
+		report.Refuse("app", "has a problem already", "", "")
+		report.Refuse("load_balancer.listeners[0].port", "is privileged", fmt.Sprint(env.LoadBalancer.Listeners[0].Port), "another")
+		report.Warn("load_balancer.listeners[0].rules", "are none", "", "")
+	}, func(_ *spec.Environment, report spec.Report) { report.Warn("domain", "is missing", "", "") })
+	if env != nil {
+		t.Error("there is an environment")
+	}
+	want := file + `:1:6: app: is not allowed (got "Odd", want lower-case letters, digits and hyphens, at most 20, a letter first)
+` + file + `:4:23: load_balancer.listeners[0].port: is privileged (got 80, want another)
+` + file + `:1:1: domain: is missing
+` + file + `:4:7: load_balancer.listeners[0].rules: are none`
+	if got := problems.Error() + "\n" + warnings.Error(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
 func TestDiff(t *testing.T) {
 	a, b := load(t, environment("staging")), load(t, environment("prod"))
 	if d := spec.Diff(a, a); len(d) > 0 {

@@ -32,7 +32,7 @@ type HealthCheck struct {
 	Matcher string `yaml:"matcher"`
 }
 
-// Values of HealthCheck.Port beside numbers.
+// TrafficPort is HealthCheck.Port when checks go where requests go.
 const TrafficPort = "traffic-port"
 
 // Ranges and defaults of HealthCheck.

@@ -24,9 +24,10 @@ func Load(path string) (*Environment, error) {
 	return env, nil
 }
 
-// Check is Load that also returns what is legal and yet likely meant otherwise. The
-// environment is nil if there is any problem.
-func Check(path string) (env *Environment, problems, warnings Problems) {
+// Check is Load that also returns what is legal and yet likely meant otherwise, and that
+// takes what inspections find as if it were its own. The environment is nil if there is
+// any problem.
+func Check(path string, inspections ...Inspection) (env *Environment, problems, warnings Problems) {
 	root, problems := read(path)
 	if root == nil || len(problems) > 0 {
 		problems.sort(path)
@@ -53,6 +54,9 @@ func Check(path string) (env *Environment, problems, warnings Problems) {
 	}
 	c.walk(reflect.ValueOf(env), "")
 	c.environment()
+	for _, inspect := range inspections {
+		inspect(env, Report{&c})
+	}
 	c.problems.sort(path)
 	c.warnings.sort(path)
 	if len(c.problems) > 0 {
@@ -117,8 +121,7 @@ func readFile(path string) ([]byte, error) {
 
 // reason is why a file could not be read, without its name, which the problem has.
 func reason(err error) string {
-	var p *os.PathError
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*os.PathError](err); ok {
 		err = p.Err
 	}
 	if errors.Is(err, errTooLarge) {

@@ -197,6 +197,7 @@ func describe(n *node) string {
 		return "a list"
 	case mapping:
 		return "a map"
+	case scalar:
 	}
 	switch n.tag {
 	case "!!null":

@@ -8,6 +8,8 @@ import (
 )
 
 // Problem is one thing wrong with an environment file, and where.
+//
+//nolint:errname // it is what a reader of the file has, and one of several
 type Problem struct {
 	// File is the file as it was named, or the base that it extends.
 	File string
@@ -46,6 +48,8 @@ func (p Problem) Error() string {
 
 // Problems is everything wrong with an environment file, in the order of its lines. It is
 // the error of Load; errors.As finds it, and each Problem in it.
+//
+//nolint:errname // the same, all of them
 type Problems []Problem
 
 // Error lists the problems, one a line.

@@ -121,7 +121,7 @@ func nouns() []noun {
 }
 
 func (n noun) limits() limits {
-	if l, ok := reflect.New(n.of).Interface().(limited); ok {
+	if l, ok := reflect.TypeAssert[limited](reflect.New(n.of)); ok {
 		return l.limits()
 	}
 	return nil

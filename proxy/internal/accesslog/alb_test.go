@@ -92,8 +92,10 @@ func TestALBExamples(t *testing.T) {
 		make func() *exchange.Exchange
 		want string
 	}{
-		{"http", served,
-			`http 2018-07-02T22:23:00.186641Z app/my-loadbalancer/50dc6c495c0c9188 192.168.131.39:2817 10.0.0.1:80 0.000 0.001 0.000 200 200 34 366 "GET http://www.example.com:80/ HTTP/1.1" "curl/7.46.0" - - ` + groupARN + ` "Root=1-58337262-36d228ad5d99923122bbe354" "-" "-" 0 2018-07-02T22:23:00.185641Z "forward" "-" "-" "10.0.0.1:80" "200" "-" "-" TID_1234abcd5678ef90 "-" "-" "-" 10.0.0.9`},
+		{
+			"http", served,
+			`http 2018-07-02T22:23:00.186641Z app/my-loadbalancer/50dc6c495c0c9188 192.168.131.39:2817 10.0.0.1:80 0.000 0.001 0.000 200 200 34 366 "GET http://www.example.com:80/ HTTP/1.1" "curl/7.46.0" - - ` + groupARN + ` "Root=1-58337262-36d228ad5d99923122bbe354" "-" "-" 0 2018-07-02T22:23:00.185641Z "forward" "-" "-" "10.0.0.1:80" "200" "-" "-" TID_1234abcd5678ef90 "-" "-" "-" 10.0.0.9`,
+		},
 		{"https", func() *exchange.Exchange {
 			x := served()
 			x.Conn.ListenerPort = 443
@@ -210,32 +212,58 @@ func TestRequestLine(t *testing.T) {
 		raw                                         string
 		want                                        string
 	}{
-		{"escapes and query are kept", "GET", "/a%2Fb/../c?x=%20&y", "", "EXAMPLE.com", "http", 80, exchange.HTTP11, "HTTP/1.1",
-			`GET http://EXAMPLE.com:80/a%2Fb/../c?x=%20&y HTTP/1.1`},
-		{"the port that was sent", "GET", "/", "", "example.com:8080", "http", 80, exchange.HTTP11, "HTTP/1.1",
-			`GET http://example.com:8080/ HTTP/1.1`},
-		{"IPv6 without a port", "GET", "/", "", "[2001:db8::1]", "https", 443, exchange.HTTP11, "HTTP/1.1",
-			`GET https://[2001:db8::1]:443/ HTTP/1.1`},
-		{"IPv6 with a port", "GET", "/", "", "[2001:db8::1]:8443", "https", 443, exchange.HTTP11, "HTTP/1.1",
-			`GET https://[2001:db8::1]:8443/ HTTP/1.1`},
-		{"absolute form", "GET", "HTTP://other.example/x?y", "", "example.com", "http", 80, exchange.HTTP11, "HTTP/1.1",
-			`GET http://other.example:80/x?y HTTP/1.1`},
-		{"absolute form without a path", "GET", "http://other.example:81?y", "", "example.com", "http", 80, exchange.HTTP11, "HTTP/1.1",
-			`GET http://other.example:81?y HTTP/1.1`},
-		{"asterisk form", "OPTIONS", "*", "", "example.com", "http", 80, exchange.HTTP11, "HTTP/1.1",
-			`OPTIONS http://example.com:80* HTTP/1.1`},
-		{"authority form", "CONNECT", "example.com:443", "example.com:443", "example.com:443", "http", 80, exchange.HTTP11, "HTTP/1.1",
-			`CONNECT http://example.com:443- HTTP/1.1`},
-		{"HTTP/1.0 without a host", "GET", "/", "", "", "http", 80, exchange.HTTP10, "HTTP/1.0",
-			`GET http://` + config.DNSName + `:80/ HTTP/1.0`},
-		{"gRPC", "POST", "/pkg.Svc/Method", "example.com", "", "grpcs", 443, exchange.HTTP2, "",
-			`POST https://example.com:443/pkg.Svc/Method HTTP/2.0`},
-		{"wss", "GET", "/ws", "", "example.com", "wss", 443, exchange.HTTP11, "HTTP/1.1",
-			`GET https://example.com:443/ws HTTP/1.1`},
-		{"a URL in the query is no absolute form", "GET", "/r?u=http://x", "", "example.com", "http", 80, exchange.HTTP11, "HTTP/1.1",
-			`GET http://example.com:80/r?u=http://x HTTP/1.1`},
-		{"quotes and line ends", "GET", "/\"\r\nhttp \\", "", "a\"b", "http", 80, exchange.HTTP11, "HTTP/1.1",
-			`GET http://a\x22b:80/\x22\x0D\x0Ahttp \x5C HTTP/1.1`},
+		{
+			"escapes and query are kept", "GET", "/a%2Fb/../c?x=%20&y", "", "EXAMPLE.com", "http", 80, exchange.HTTP11, "HTTP/1.1",
+			`GET http://EXAMPLE.com:80/a%2Fb/../c?x=%20&y HTTP/1.1`,
+		},
+		{
+			"the port that was sent", "GET", "/", "", "example.com:8080", "http", 80, exchange.HTTP11, "HTTP/1.1",
+			`GET http://example.com:8080/ HTTP/1.1`,
+		},
+		{
+			"IPv6 without a port", "GET", "/", "", "[2001:db8::1]", "https", 443, exchange.HTTP11, "HTTP/1.1",
+			`GET https://[2001:db8::1]:443/ HTTP/1.1`,
+		},
+		{
+			"IPv6 with a port", "GET", "/", "", "[2001:db8::1]:8443", "https", 443, exchange.HTTP11, "HTTP/1.1",
+			`GET https://[2001:db8::1]:8443/ HTTP/1.1`,
+		},
+		{
+			"absolute form", "GET", "HTTP://other.example/x?y", "", "example.com", "http", 80, exchange.HTTP11, "HTTP/1.1",
+			`GET http://other.example:80/x?y HTTP/1.1`,
+		},
+		{
+			"absolute form without a path", "GET", "http://other.example:81?y", "", "example.com", "http", 80, exchange.HTTP11, "HTTP/1.1",
+			`GET http://other.example:81?y HTTP/1.1`,
+		},
+		{
+			"asterisk form", "OPTIONS", "*", "", "example.com", "http", 80, exchange.HTTP11, "HTTP/1.1",
+			`OPTIONS http://example.com:80* HTTP/1.1`,
+		},
+		{
+			"authority form", "CONNECT", "example.com:443", "example.com:443", "example.com:443", "http", 80, exchange.HTTP11, "HTTP/1.1",
+			`CONNECT http://example.com:443- HTTP/1.1`,
+		},
+		{
+			"HTTP/1.0 without a host", "GET", "/", "", "", "http", 80, exchange.HTTP10, "HTTP/1.0",
+			`GET http://` + config.DNSName + `:80/ HTTP/1.0`,
+		},
+		{
+			"gRPC", "POST", "/pkg.Svc/Method", "example.com", "", "grpcs", 443, exchange.HTTP2, "",
+			`POST https://example.com:443/pkg.Svc/Method HTTP/2.0`,
+		},
+		{
+			"wss", "GET", "/ws", "", "example.com", "wss", 443, exchange.HTTP11, "HTTP/1.1",
+			`GET https://example.com:443/ws HTTP/1.1`,
+		},
+		{
+			"a URL in the query is no absolute form", "GET", "/r?u=http://x", "", "example.com", "http", 80, exchange.HTTP11, "HTTP/1.1",
+			`GET http://example.com:80/r?u=http://x HTTP/1.1`,
+		},
+		{
+			"quotes and line ends", "GET", "/\"\r\nhttp \\", "", "a\"b", "http", 80, exchange.HTTP11, "HTTP/1.1",
+			`GET http://a\x22b:80/\x22\x0D\x0Ahttp \x5C HTTP/1.1`,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -22,7 +22,7 @@ var plain = func() (t [256]bool) {
 // appendEscaped appends s with every byte that is not plain as \xNN.
 func appendEscaped[T text](b []byte, s T) []byte {
 	start := 0
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		c := s[i]
 		if plain[c] {
 			continue
@@ -52,7 +52,7 @@ func appendToken[T text](b []byte, s T) []byte {
 		return append(b, '-', ' ')
 	}
 	start := 0
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if s[i] == ' ' {
 			b = appendEscaped(b, s[start:i])
 			b = append(b, `\x20`...)

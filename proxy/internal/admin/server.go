@@ -84,15 +84,6 @@ func New(options Options) *Server {
 	return s
 }
 
-// Listen binds the address of the options.
-func (s *Server) Listen() (net.Listener, error) {
-	ln, err := net.Listen("tcp", s.options.Listen)
-	if err != nil {
-		return nil, fmt.Errorf("admin listener: %w", err)
-	}
-	return ln, nil
-}
-
 // Serve answers requests on ln until Shutdown, and returns nil then.
 func (s *Server) Serve(ln net.Listener) error {
 	err := s.http.Serve(netutil.LimitListener(ln, maxConnections))

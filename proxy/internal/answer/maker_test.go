@@ -225,14 +225,14 @@ func TestPadding(t *testing.T) {
 func TestServerName(t *testing.T) {
 	for _, name := range []string{"", "evenkeel"} {
 		m := answer.Maker{ServerName: name}
-		for kind, make := range map[string]func(x *exchange.Exchange){
+		for kind, answer := range map[string]func(x *exchange.Exchange){
 			"error":    func(x *exchange.Exchange) { m.Error(x, 502, date) },
 			"plain":    func(x *exchange.Exchange) { m.PlainHTTP(x, date) },
 			"redirect": func(x *exchange.Exchange) { m.Redirect(x, 302, []byte("/"), date) },
 			"fixed":    func(x *exchange.Exchange) { m.Fixed(x, &routing.FixedResponse{Status: 200}, date) },
 		} {
 			x := exchangeOf("GET")
-			make(x)
+			answer(x)
 			first := string(x.Response.Fields[0].Name)
 			if value(t, x, "Server") != name || (first == "Server") != (name != "") || value(t, x, "Date") != string(date) {
 				t.Errorf("%s by %q: %q", kind, name, x.Response.Fields)

@@ -18,7 +18,7 @@ func startError(file string, env *spec.Environment, err error) error {
 	if !ok || op.Addr == nil {
 		return err
 	}
-	why := ""
+	var why string
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		why = "is in use by another program, perhaps another evenkeel"

@@ -41,7 +41,7 @@ func TestPortInUseNamesKeyAndFile(t *testing.T) {
 		})
 	}
 	other := errors.New("another error")
-	if err := startError("site.yaml", &spec.Environment{}, other); err != other {
+	if err := startError("site.yaml", &spec.Environment{}, other); !errors.Is(err, other) {
 		t.Errorf("got %v, want it unchanged", err)
 	}
 }

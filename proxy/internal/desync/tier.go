@@ -22,8 +22,9 @@ func (t Tier) String() string {
 		return "Ambiguous"
 	case Severe:
 		return "Severe"
+	default:
+		return "Compliant"
 	}
-	return "Compliant"
 }
 
 // Reason is why a request is not compliant, as the access log shows it. It is empty for a

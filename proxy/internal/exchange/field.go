@@ -120,7 +120,7 @@ func EqualFold(b []byte, s string) bool {
 	if len(b) != len(s) {
 		return false
 	}
-	for i := 0; i < len(b); i++ {
+	for i := range b {
 		if lower[b[i]] != lower[s[i]] {
 			return false
 		}

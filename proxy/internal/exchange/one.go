@@ -1,5 +1,7 @@
 package exchange
 
+import "slices"
+
 // Exchange is one request, its answer and what is known of both. It is reused for
 // every request of a connection; Reset keeps its memory.
 type Exchange struct {
@@ -55,7 +57,7 @@ func (a *Arena) End(b []byte) []byte {
 		a.outgrown += len(a.buf)
 		a.buf = b
 	}
-	return b[:len(b):len(b)]
+	return slices.Clip(b)
 }
 
 // Copy returns a copy of s in the arena.

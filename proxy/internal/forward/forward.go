@@ -38,6 +38,7 @@ func (l *Listener) act(x *exchange.Exchange) int {
 		x.Record.Actions |= exchange.ActionFixedResponse
 		l.reply(x, l.maker.Fixed(x, rule.Action.Fixed, date(x.Record.Created)))
 		return 0
+	case routing.KindForward:
 	}
 	x.Record.Actions |= exchange.ActionForward
 	if status := l.transform(x, rule); status != 0 {
@@ -135,8 +136,7 @@ func (l *Listener) reply(x *exchange.Exchange, body []byte) {
 // Malformed answers a request whose head could not be read.
 func (l *Listener) Malformed(x *exchange.Exchange, err error) {
 	status := http.StatusBadRequest
-	var he *http1.Error
-	if errors.As(err, &he) {
+	if he, ok := errors.AsType[*http1.Error](err); ok {
 		status = he.Status
 	}
 	l.Refuse(x, status)

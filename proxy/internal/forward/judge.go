@@ -108,12 +108,10 @@ func hasHost(r *exchange.Request) bool {
 
 // statusOf returns the status that a codec's or the router's refusal asks for.
 func statusOf(err error) int {
-	var he *http1.Error
-	if errors.As(err, &he) {
+	if he, ok := errors.AsType[*http1.Error](err); ok {
 		return he.Status
 	}
-	var re *routing.Error
-	if errors.As(err, &re) {
+	if re, ok := errors.AsType[*routing.Error](err); ok {
 		return re.Status
 	}
 	return http.StatusBadRequest

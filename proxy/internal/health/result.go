@@ -62,8 +62,9 @@ func (r *Result) outcome() target.Outcome {
 		return target.Outcome{Reason: targethealth.ReasonTimeout, Description: "Request timed out"}
 	case ResponseCodeMismatch, TargetError, GRPCUnexpectedStatus:
 		return target.Outcome{Reason: targethealth.ReasonResponseCodeMismatch, Description: target.MismatchDescription(r.Status)}
+	default:
+		return target.Outcome{Reason: targethealth.ReasonFailedHealthChecks, Description: "Health checks failed"}
 	}
-	return target.Outcome{Reason: targethealth.ReasonFailedHealthChecks, Description: "Health checks failed"}
 }
 
 // failureOf classifies an error on the way to a target and back.

@@ -75,6 +75,7 @@ func (d *ChunkDecoder) Decode(buf []byte) (data []byte, used int, err error) {
 			continue
 		case chunkDone:
 			return data, used, nil
+		default: // framing
 		}
 		if err := d.step(buf[used]); err != nil {
 			d.state, d.err = chunkFailed, err
@@ -118,6 +119,7 @@ func (d *ChunkDecoder) step(c byte) error {
 		if ended {
 			d.state = chunkDone
 		}
+	default: // no framing
 	}
 	return nil
 }

@@ -1,6 +1,9 @@
 package http1
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // What a byte may be part of.
 const (
@@ -70,7 +73,7 @@ func trim(b []byte) []byte {
 	for len(b) > 0 && isSpace(b[len(b)-1]) {
 		b = b[:len(b)-1]
 	}
-	return b[:len(b):len(b)]
+	return slices.Clip(b)
 }
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' }

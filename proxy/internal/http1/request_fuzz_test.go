@@ -97,7 +97,7 @@ func FuzzFrame(f *testing.F) {
 		if n == 0 || err != nil {
 			return
 		}
-		close := r.Close
+		closed := r.Close
 		if err := http1.Frame(&r); err != nil {
 			if s := status(t, err); s != 400 && s != 501 {
 				t.Fatalf("status %d", s)
@@ -107,8 +107,8 @@ func FuzzFrame(f *testing.F) {
 		if r.Chunked != (r.ContentLength == exchange.Unknown) || r.ContentLength < exchange.Unknown {
 			t.Fatalf("chunked %v and length %d", r.Chunked, r.ContentLength)
 		}
-		if close && !r.Close || r.Upgrade && r.ContentLength != 0 {
-			t.Fatalf("close %v, then %v; upgrade %v with length %d", close, r.Close, r.Upgrade, r.ContentLength)
+		if closed && !r.Close || r.Upgrade && r.ContentLength != 0 {
+			t.Fatalf("close %v, then %v; upgrade %v with length %d", closed, r.Close, r.Upgrade, r.ContentLength)
 		}
 		var codings, lengths int
 		for _, f := range r.Fields {

@@ -27,7 +27,7 @@ func AppendStatusLine(b []byte, v exchange.Version, status int, reason []byte) [
 }
 
 // AppendField appends a header line. It trusts name and value to hold no line end.
-func AppendField(b []byte, name, value []byte) []byte {
+func AppendField(b, name, value []byte) []byte {
 	b = append(append(b, name...), ": "...)
 	return append(append(b, value...), "\r\n"...)
 }

@@ -1,6 +1,7 @@
 package http2
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"net/textproto"
@@ -47,9 +48,9 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	if b.idle.L != nil {
 		b.idle.Broadcast()
 	}
-	switch err {
-	case nil:
-	case io.EOF:
+	switch {
+	case err == nil:
+	case errors.Is(err, io.EOF):
 		if !b.ended && !b.closed && b.trailer != nil {
 			for _, f := range b.attempt.client.Trailers() {
 				key := headerKey(f)

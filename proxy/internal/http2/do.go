@@ -76,11 +76,7 @@ func (c *TargetConns) Do(ctx context.Context, x *exchange.Exchange, fields []exc
 	a.wait.start(idle, func() { cancel(a.idleCause()) })
 	defer a.wait.stop()
 
-	req, err := c.request(ctx, x, fields, a)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrMalformed, err)
-	}
-	res, err := c.transport.RoundTrip(req)
+	res, err := c.transport.RoundTrip(c.request(ctx, x, fields, a))
 	if a.connected.Swap(false) {
 		a.wait.leave()
 	}
@@ -136,7 +132,7 @@ func (a *attempt) dropSilent() {
 }
 
 // request builds the request for x/net/http2.
-func (c *TargetConns) request(ctx context.Context, x *exchange.Exchange, fields []exchange.Field, a *attempt) (*http.Request, error) {
+func (c *TargetConns) request(ctx context.Context, x *exchange.Exchange, fields []exchange.Field, a *attempt) *http.Request {
 	q := &x.Request
 	host := string(q.Host)
 	if len(q.Port) > 0 {
@@ -181,7 +177,7 @@ func (c *TargetConns) request(ctx context.Context, x *exchange.Exchange, fields 
 	if c.cfg.TLS != nil {
 		req.URL.Scheme = "https"
 	}
-	req.URL.Opaque = opaque(req.URL.Scheme, host, q)
+	req.URL.Opaque = opaque(host, q)
 	if q.ContentLength != 0 {
 		a.body.attempt, a.body.trailer = a, trailer
 		req.Body = &a.body
@@ -190,13 +186,13 @@ func (c *TargetConns) request(ctx context.Context, x *exchange.Exchange, fields 
 		WroteHeaders:   func() { a.sent.Store(int64(time.Since(epoch))); a.wait.progress() },
 		Got1xxResponse: a.early.add,
 	})
-	return req.WithContext(context.WithValue(ctx, attemptKey{}, a)), nil
+	return req.WithContext(context.WithValue(ctx, attemptKey{}, a))
 }
 
 // opaque makes url.URL give back path and query byte for byte: its own path would be
 // escaped anew. What begins with // comes out as an absolute URL, whose scheme and host
 // x/net/http2 takes off again.
-func opaque(scheme, host string, q *exchange.Request) string {
+func opaque(host string, q *exchange.Request) string {
 	var b strings.Builder
 	if len(q.Path) > 1 && q.Path[1] == '/' {
 		b.WriteString("//" + host)

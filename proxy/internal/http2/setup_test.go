@@ -190,13 +190,6 @@ func canonical(x *exchange.Exchange) {
 	q.Host = q.Authority
 }
 
-// reply answers with a status and a body.
-func reply(x *exchange.Exchange, status int, body string) {
-	r := &x.Response
-	r.Status, r.ContentLength = status, int64(len(body))
-	_ = x.Client.WriteHead(r, []byte(body), false)
-}
-
 func within[T any](t testing.TB, ch <-chan T, what string) T {
 	t.Helper()
 	select {

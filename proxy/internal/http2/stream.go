@@ -134,7 +134,7 @@ func (s *stream) ReadBody(p []byte) (int, error) {
 	case err == nil, err == io.EOF, errors.Is(err, os.ErrDeadlineExceeded):
 		return n, err
 	}
-	return n, fmt.Errorf("%w: %v", io.ErrUnexpectedEOF, err)
+	return n, fmt.Errorf("%w: %w", io.ErrUnexpectedEOF, err)
 }
 
 // Buffered tells only whether there is a body at all: how much of it has come in is not

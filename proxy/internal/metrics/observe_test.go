@@ -125,8 +125,10 @@ func TestObserveMovesWhatCloudWatchMoves(t *testing.T) {
 		want samples
 	}{
 		"nothing": {ended(nil), samples{}},
-		"bytes": {ended(func(x *exchange.Exchange) { x.Record.ReceivedBytes, x.Record.SentBytes = 100, 23 }),
-			samples{"alb_processed_bytes_total": 123}},
+		"bytes": {
+			ended(func(x *exchange.Exchange) { x.Record.ReceivedBytes, x.Record.SentBytes = 100, 23 }),
+			samples{"alb_processed_bytes_total": 123},
+		},
 		"bytes over IPv6": {ended(func(x *exchange.Exchange) {
 			x.Conn.Peer = netip.MustParseAddrPort("[2001:db8::1]:1234")
 			x.Record.ReceivedBytes, x.Record.SentBytes = 100, 23
@@ -143,14 +145,22 @@ func TestObserveMovesWhatCloudWatchMoves(t *testing.T) {
 		"504": {answered(504, nil), samples{"alb_http_code_elb_5xx_count_total": 1, "alb_http_code_elb_504_count_total": 1}},
 		"561": {answered(561, nil), samples{"alb_http_code_elb_5xx_count_total": 1}},
 
-		"redirect": {answered(301, func(r *exchange.Record) { r.Actions = exchange.ActionRedirect }),
-			samples{"alb_http_redirect_count_total": 1, "alb_http_code_elb_3xx_count_total": 1}},
-		"redirect too long": {answered(500, func(r *exchange.Record) { r.Actions, r.RedirectTooLong = exchange.ActionRedirect, true }),
-			samples{"alb_http_redirect_url_limit_exceeded_count_total": 1, "alb_http_code_elb_5xx_count_total": 1, "alb_http_code_elb_500_count_total": 1}},
-		"fixed response": {answered(200, func(r *exchange.Record) { r.Actions = exchange.ActionFixedResponse }),
-			samples{"alb_http_fixed_response_count_total": 1}},
-		"fixed response of an error": {answered(503, func(r *exchange.Record) { r.Actions = exchange.ActionFixedResponse }),
-			samples{"alb_http_fixed_response_count_total": 1, "alb_http_code_elb_5xx_count_total": 1, "alb_http_code_elb_503_count_total": 1}},
+		"redirect": {
+			answered(301, func(r *exchange.Record) { r.Actions = exchange.ActionRedirect }),
+			samples{"alb_http_redirect_count_total": 1, "alb_http_code_elb_3xx_count_total": 1},
+		},
+		"redirect too long": {
+			answered(500, func(r *exchange.Record) { r.Actions, r.RedirectTooLong = exchange.ActionRedirect, true }),
+			samples{"alb_http_redirect_url_limit_exceeded_count_total": 1, "alb_http_code_elb_5xx_count_total": 1, "alb_http_code_elb_500_count_total": 1},
+		},
+		"fixed response": {
+			answered(200, func(r *exchange.Record) { r.Actions = exchange.ActionFixedResponse }),
+			samples{"alb_http_fixed_response_count_total": 1},
+		},
+		"fixed response of an error": {
+			answered(503, func(r *exchange.Record) { r.Actions = exchange.ActionFixedResponse }),
+			samples{"alb_http_fixed_response_count_total": 1, "alb_http_code_elb_5xx_count_total": 1, "alb_http_code_elb_503_count_total": 1},
+		},
 
 		"gRPC":              {ended(func(x *exchange.Exchange) { x.Record.GRPC = true }), samples{"alb_grpc_request_count_total": 1}},
 		"not compliant":     {ended(func(x *exchange.Exchange) { x.Record.Classification = "Acceptable" }), samples{"alb_desync_mitigation_mode_non_compliant_request_count_total": 1}},
@@ -164,24 +174,38 @@ func TestObserveMovesWhatCloudWatchMoves(t *testing.T) {
 		// What a target answers is never the load balancer's.
 		"target 503": {served(503, nil), web(samples{"alb_http_code_target_5xx_count_total{web,a}": 1})},
 		"target 999": {served(999, nil), web(nil)},
-		"client left during the answer": {served(200, func(r *exchange.Record) { r.Status, r.ByTarget = 460, false }),
-			web(samples{"alb_http_code_target_2xx_count_total{web,a}": 1, "alb_http_code_elb_4xx_count_total": 1})},
-		"response time": {served(200, func(r *exchange.Record) { r.Dispatched, r.Answered = at, at.Add(250*time.Millisecond) }),
-			web(samples{"alb_http_code_target_2xx_count_total{web,a}": 1, "alb_target_response_time_seconds{web,a}_count": 1, "alb_target_response_time_seconds{web,a}_sum": 0.25})},
-		"answered before it was sent": {served(400, func(r *exchange.Record) { r.Dispatched, r.Answered = at, at.Add(-time.Second) }),
-			web(samples{"alb_http_code_target_4xx_count_total{web,a}": 1, "alb_target_response_time_seconds{web,a}_count": 1})},
-		"no answer": {served(504, func(r *exchange.Record) { r.TargetStatus, r.ByTarget, r.Dispatched = 0, false, at }),
-			web(samples{"alb_http_code_elb_5xx_count_total": 1, "alb_http_code_elb_504_count_total": 1})},
-		"target refuses": {served(502, func(r *exchange.Record) { r.TargetStatus, r.ByTarget, r.TargetConnError = 0, false, true }),
-			web(samples{"alb_http_code_elb_5xx_count_total": 1, "alb_http_code_elb_502_count_total": 1, "alb_target_connection_error_count_total{web,a}": 1})},
-		"target without TLS": {served(502, func(r *exchange.Record) { r.TargetStatus, r.ByTarget, r.TargetTLSError = 0, false, true }),
-			web(samples{"alb_http_code_elb_5xx_count_total": 1, "alb_http_code_elb_502_count_total": 1, "alb_target_tls_negotiation_error_count_total{web,a}": 1})},
+		"client left during the answer": {
+			served(200, func(r *exchange.Record) { r.Status, r.ByTarget = 460, false }),
+			web(samples{"alb_http_code_target_2xx_count_total{web,a}": 1, "alb_http_code_elb_4xx_count_total": 1}),
+		},
+		"response time": {
+			served(200, func(r *exchange.Record) { r.Dispatched, r.Answered = at, at.Add(250*time.Millisecond) }),
+			web(samples{"alb_http_code_target_2xx_count_total{web,a}": 1, "alb_target_response_time_seconds{web,a}_count": 1, "alb_target_response_time_seconds{web,a}_sum": 0.25}),
+		},
+		"answered before it was sent": {
+			served(400, func(r *exchange.Record) { r.Dispatched, r.Answered = at, at.Add(-time.Second) }),
+			web(samples{"alb_http_code_target_4xx_count_total{web,a}": 1, "alb_target_response_time_seconds{web,a}_count": 1}),
+		},
+		"no answer": {
+			served(504, func(r *exchange.Record) { r.TargetStatus, r.ByTarget, r.Dispatched = 0, false, at }),
+			web(samples{"alb_http_code_elb_5xx_count_total": 1, "alb_http_code_elb_504_count_total": 1}),
+		},
+		"target refuses": {
+			served(502, func(r *exchange.Record) { r.TargetStatus, r.ByTarget, r.TargetConnError = 0, false, true }),
+			web(samples{"alb_http_code_elb_5xx_count_total": 1, "alb_http_code_elb_502_count_total": 1, "alb_target_connection_error_count_total{web,a}": 1}),
+		},
+		"target without TLS": {
+			served(502, func(r *exchange.Record) { r.TargetStatus, r.ByTarget, r.TargetTLSError = 0, false, true }),
+			web(samples{"alb_http_code_elb_5xx_count_total": 1, "alb_http_code_elb_502_count_total": 1, "alb_target_tls_negotiation_error_count_total{web,a}": 1}),
+		},
 		"fail open":      {served(200, func(r *exchange.Record) { r.FailOpen = true }), web(samples{"alb_http_code_target_2xx_count_total{web,a}": 1, "alb_unhealthy_routing_request_count_total{web,a}": 1})},
 		"not sticky":     {served(200, func(r *exchange.Record) { r.NonSticky = true }), web(samples{"alb_http_code_target_2xx_count_total{web,a}": 1, "alb_non_sticky_request_count_total": 1})},
 		"not app sticky": {served(200, func(r *exchange.Record) { r.NonStickyApp = true }), web(samples{"alb_http_code_target_2xx_count_total{web,a}": 1, "alb_app_cookie_non_stickiness_count_total": 1})},
 		"new connection": {served(200, func(r *exchange.Record) { r.NewTargetConn = true }), web(samples{"alb_http_code_target_2xx_count_total{web,a}": 1, "alb_new_connection_count_total": 1})},
-		"no target in the group": {answered(503, func(r *exchange.Record) { r.TargetGroup, r.Actions = "web", exchange.ActionForward }),
-			samples{"alb_http_code_elb_5xx_count_total": 1, "alb_http_code_elb_503_count_total": 1}},
+		"no target in the group": {
+			answered(503, func(r *exchange.Record) { r.TargetGroup, r.Actions = "web", exchange.ActionForward }),
+			samples{"alb_http_code_elb_5xx_count_total": 1, "alb_http_code_elb_503_count_total": 1},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := metrics.New(metrics.Options{LoadBalancer: "app/shop/1", Gauges: fixed{Groups: []metrics.GroupGauges{{TargetGroup: "web", Zone: "a", Registered: 2, Healthy: 2}}}})

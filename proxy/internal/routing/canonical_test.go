@@ -338,9 +338,12 @@ func TestCanonicalizeAbsoluteForm(t *testing.T) {
 		got  []byte
 		want string
 	}{
-		{"scheme", r.Scheme, "HTTPS"}, {"authority", r.Authority, "Shop.Example.com:8443"},
-		{"host", r.Host, "shop.example.com"}, {"port", r.Port, "8443"},
-		{"path", r.Path, "/a"}, {"query", r.Query, "b"},
+		{"scheme", r.Scheme, "HTTPS"},
+		{"authority", r.Authority, "Shop.Example.com:8443"},
+		{"host", r.Host, "shop.example.com"},
+		{"port", r.Port, "8443"},
+		{"path", r.Path, "/a"},
+		{"query", r.Query, "b"},
 	} {
 		if string(c.got) != c.want {
 			t.Errorf("%s is %q, want %q", c.name, c.got, c.want)

@@ -2,6 +2,7 @@ package routing
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/evenkeel/evenkeel/proxy/internal/exchange"
 )
@@ -10,19 +11,12 @@ import (
 type httpRequestMethod []string
 
 func newHTTPRequestMethod(methods []string) (condition, error) {
-	for _, method := range methods {
-		if method == "" {
-			return nil, errEmptyPattern
-		}
+	if slices.Contains(methods, "") {
+		return nil, errEmptyPattern
 	}
 	return httpRequestMethod(methods), nil
 }
 
 func (c httpRequestMethod) holds(r *exchange.Request, _ netip.Addr) bool {
-	for _, method := range c {
-		if string(r.Method) == method {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(c, string(r.Method))
 }

@@ -69,8 +69,8 @@ func (c queryString) holds(r *exchange.Request, _ netip.Addr) bool {
 func (c queryString) match(text []byte) bool {
 	key, value := text, []byte(nil)
 	bare := true
-	if n := bytes.IndexByte(text, '='); n >= 0 {
-		key, value, bare = text[:n], text[n+1:], false
+	if before, after, ok := bytes.Cut(text, []byte{'='}); ok {
+		key, value, bare = before, after, false
 	}
 	for i := range c {
 		p := &c[i]

@@ -3,6 +3,7 @@ package routing
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -131,12 +132,7 @@ func parseTemplate(text string, allowed []placeholder) (template, error) {
 }
 
 func contains(list []placeholder, p placeholder) bool {
-	for _, q := range list {
-		if q == p {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(list, p)
 }
 
 // AppendLocation appends the value of Location for q, a canonical request that came in by

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,7 +26,9 @@ const (
 // Both processes then accept from the same queues, so that not one connection is lost when
 // the old one stops. No process at path is not an error: there is nothing to take over.
 func takeOver(path string) (map[string]*net.TCPListener, error) {
-	conn, err := net.DialTimeout("unix", path, handoverTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), handoverTimeout)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", path)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ECONNREFUSED) {
 		return nil, nil
 	}

@@ -50,6 +50,12 @@ type listener struct {
 	accepted chan struct{}
 }
 
+func newListener(s *Server, address string, socket *net.TCPListener) *listener {
+	l := &listener{server: s, address: address, socket: socket, conns: map[*clientConn]struct{}{}, accepted: make(chan struct{})}
+	l.ctx, l.stop = context.WithCancel(context.Background())
+	return l
+}
+
 // accept takes connections until the socket is closed. It is a goroutine's whole life.
 func (l *listener) accept() {
 	defer close(l.accepted)

@@ -44,8 +44,7 @@ func (s *Server) logConnection(c *clientConn, handshake time.Duration) {
 func (s *Server) tlsFailed(c *clientConn, err error) {
 	s.metrics.TLSNegotiationError(c.facts.Shard)
 	r := c.connectionRecord()
-	var alert tls.AlertError
-	if errors.As(err, &alert) {
+	if _, ok := errors.AsType[tls.AlertError](err); ok {
 		s.logger.Debug("client refused the handshake", slog.String("peer", c.facts.Peer.String()), slog.Any("error", err))
 	}
 	s.logs.Connection(&r)

@@ -142,6 +142,7 @@ func (s *Server) Gauges() metrics.Gauges {
 				n.Healthy = 1
 			case targethealth.Unhealthy:
 				n.Unhealthy = 1
+			default: // neither
 			}
 			n.Anomalous, n.Mitigated = count(v.Anomalous), count(v.Mitigated)
 			gauges.Groups = append(gauges.Groups, n)

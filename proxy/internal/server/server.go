@@ -249,8 +249,7 @@ func (s *Server) publish(plans []*plan) {
 		wanted[p.address] = true
 		l := s.listeners[p.address]
 		if l == nil {
-			l = &listener{server: s, address: p.address, socket: p.socket, conns: map[*clientConn]struct{}{}, accepted: make(chan struct{})}
-			l.ctx, l.stop = context.WithCancel(context.Background())
+			l = newListener(s, p.address, p.socket)
 			s.listeners[p.address] = l
 		}
 		l.security.Store(p.security)

@@ -58,7 +58,7 @@ func FuzzFind(f *testing.F) {
 		if err != nil || !simple(name) || strings.ContainsAny(cookie, "\"\r\n\v\f") {
 			return
 		}
-		for _, pair := range strings.Split(cookie, ";") {
+		for pair := range strings.SplitSeq(cookie, ";") {
 			if !strings.Contains(pair, "=") {
 				return
 			}

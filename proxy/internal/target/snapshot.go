@@ -43,6 +43,7 @@ func build(cfg *Config, members []*member, cursor *balance.Cursor) (*Snapshot, e
 		case targethealth.Healthy:
 			s.HealthyCount++
 			serving = append(serving, m)
+		default:
 		}
 		registered = append(registered, m)
 	}

@@ -41,6 +41,24 @@ var certificates = sync.OnceValues(func() ([]tls.Certificate, error) {
 	return list, nil
 })
 
+// pipe returns both ends of a connection. It is of sockets, which have buffers: an end that
+// gives up sends an alert while the other may still be sending too.
+func pipe(t *testing.T) (near, far net.Conn) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	if near, err = net.Dial("tcp", ln.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	if far, err = ln.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	return near, far
+}
+
 // handshake lets a client meet a policy.
 func handshake(t *testing.T, p tlspolicy.Policy, client *tls.Config) (tls.ConnectionState, error) {
 	t.Helper()
@@ -48,11 +66,9 @@ func handshake(t *testing.T, p tlspolicy.Policy, client *tls.Config) (tls.Connec
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Tickets would wait in the pipe for a client that does not read any more.
-	config := &tls.Config{Certificates: list, SessionTicketsDisabled: true}
+	config := &tls.Config{Certificates: list}
 	p.Configure(config)
-	near, far := net.Pipe()
-	defer near.Close()
+	near, far := pipe(t)
 	server := make(chan error, 1)
 	go func() {
 		defer far.Close()
@@ -60,9 +76,9 @@ func handshake(t *testing.T, p tlspolicy.Policy, client *tls.Config) (tls.Connec
 	}()
 	client.InsecureSkipVerify = true
 	c := tls.Client(near, client)
-	err = c.HandshakeContext(t.Context())
-	if err != nil {
-		near.Close()
+	defer near.Close()
+	if err = c.HandshakeContext(t.Context()); err != nil {
+		_ = near.Close() // or the server would wait for what comes next
 	}
 	if serverErr := <-server; err == nil {
 		err = serverErr

@@ -95,7 +95,7 @@ func TestSuitesAreThoseOfAWS(t *testing.T) {
 			got = append(got, tlspolicy.SuiteName(id))
 		}
 		if p.MaxVersion == tls.VersionTLS13 {
-			for _, suite := range strings.Fields(suites13) {
+			for suite := range strings.FieldsSeq(suites13) {
 				if !slices.Contains(p.Extra, suite) {
 					got = append(got, suite)
 				}
