@@ -95,10 +95,10 @@ func (c Client) do(ctx context.Context, method, path string, want int) ([]byte, 
 	case want:
 		return body, nil
 	case http.StatusUnprocessableEntity:
-		return nil, &RefusedError{Problems: text}
+		return nil, &RefusedError{Problems: printableLines(text)}
 	}
 	first, _, _ := strings.Cut(text, "\n")
-	return nil, fmt.Errorf("%s %s of %s: %s: %s", method, path, c.Addr, answer.Status, printable(first))
+	return nil, fmt.Errorf("%s %s of %s: %s: %s", method, path, c.Addr, printable(answer.Status), printable(first))
 }
 
 // dialAddress turns a listening address into one to connect to.

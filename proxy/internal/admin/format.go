@@ -94,3 +94,12 @@ func printable(s string) string {
 		return r
 	}, s)
 }
+
+// printableLines does so for a text of several lines.
+func printableLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i := range lines {
+		lines[i] = printable(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}

@@ -147,7 +147,11 @@ func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
-	body, err := json.MarshalIndent(s.options.Source.Status(), "", "  ")
+	status := s.options.Source.Status()
+	// Readers of JSON want a list where there is none, not null.
+	status.Listeners = append([]Listener{}, status.Listeners...)
+	status.TargetGroups = append([]TargetGroup{}, status.TargetGroups...)
+	body, err := json.MarshalIndent(status, "", "  ")
 	if err != nil {
 		s.options.Logger.Error("status cannot be encoded", "error", err)
 		plain(w, http.StatusInternalServerError, "status cannot be encoded")

@@ -92,7 +92,7 @@ func (p *Pool) Get(shardHint uint32, now time.Time) *Conn {
 			if c == nil {
 				break
 			}
-			if now.UnixNano()-c.idleSince < int64(p.cfg.IdleTimeout) && c.Peek() == wire.Quiet {
+			if now.UnixNano()-c.idleSince < int64(p.cfg.IdleTimeout) && c.Peek() == wire.Quiet && !c.Holds() {
 				c.Reused = true
 				return c
 			}

@@ -175,6 +175,24 @@ func (c *Conn) peek(fd uintptr) {
 	}
 }
 
+// past is a deadline that is over.
+var past = time.Unix(1, 0)
+
+// Holds reports whether TLS has taken bytes off the socket that nobody has read, which Peek
+// cannot see; also when the peer has ended TLS. It takes what it finds: a connection that
+// holds something is good for nothing but Close. Nobody may be reading meanwhile.
+func (c *Conn) Holds() bool {
+	if !c.tls {
+		return false
+	}
+	// With a deadline that is over, reading does not get as far as the socket.
+	_ = c.nc.SetReadDeadline(past) // a closed connection says so on the read
+	_, err := c.nc.Read(c.one[:])
+	_ = c.nc.SetReadDeadline(time.Time{})
+	c.readUntil.Store(0) // so that ExtendRead sets one anew
+	return !errors.Is(err, os.ErrDeadlineExceeded)
+}
+
 // ExtendRead says that now is a moment of progress and that the next bytes may be timeout
 // away. The deadline is only set when less than timeout is left of the one in force, and
 // then a quarter further out, so that a busy connection sets it now and then and not for
