@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"syscall"
 
@@ -34,7 +35,7 @@ func (c demoCommand) Run(s *streams) error {
 			return err
 		}
 	}
-	env, err := loadEnvironment(file)
+	env, err := loadEnvironment(file, slog.New(slog.DiscardHandler)) // run tells of warnings
 	if err != nil {
 		return err
 	}
@@ -55,7 +56,7 @@ func (c demoCommand) Run(s *streams) error {
 			fmt.Fprintf(s.out, "target %s at http://%s/\n", t.Name, t.Addr)
 		}
 		for sig := range signals {
-			if sig != syscall.SIGHUP {
+			if sig == syscall.SIGTERM || sig == syscall.SIGINT {
 				break
 			}
 		}

@@ -1,13 +1,24 @@
 package command
 
 import (
+	"log/slog"
 	"path/filepath"
 
 	"github.com/evenkeel/evenkeel/spec"
 )
 
-// loadEnvironment reads an environment file and the base that it extends.
-func loadEnvironment(file string) (*spec.Environment, error) { return spec.Load(file) }
+// loadEnvironment reads an environment file and the base that it extends. The error is
+// everything that is wrong with them; what is legal and likely meant otherwise is logged.
+func loadEnvironment(file string, logger *slog.Logger) (*spec.Environment, error) {
+	env, problems, warnings := checkEnvironment(file)
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	for _, w := range warnings {
+		logger.Warn("environment file", "warning", w.Error())
+	}
+	return env, nil
+}
 
 // filesOf lists what an environment was made of: the file, its base, and the certificates
 // that its listeners name.

@@ -53,7 +53,7 @@ type process struct {
 // run serves until a signal ends it. The drain that follows is bounded by the longest
 // deregistration delay; a second signal ends it at once.
 func (p *process) run(ctx context.Context) error {
-	env, err := loadEnvironment(p.file)
+	env, err := loadEnvironment(p.file, p.logger)
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (p *process) run(ctx context.Context) error {
 
 // reread loads the file again and watches what it now depends on.
 func (p *process) reread() (*spec.Environment, error) {
-	env, err := loadEnvironment(p.file)
+	env, err := loadEnvironment(p.file, p.logger)
 	if err != nil {
 		return nil, err
 	}

@@ -69,17 +69,21 @@ func (s *Server) stopBackground(ctx context.Context) {
 	s.background.Wait()
 }
 
-// Ready reports whether some target group can serve and the server is not stopping.
+// Ready reports whether some target group can serve and the server is not stopping. A
+// server that forwards nothing is ready for what it does.
 func (s *Server) Ready() bool {
 	if s.stopping.Load() {
 		return false
 	}
+	forwards := false
 	for _, g := range s.registry.Groups() {
-		if g.Snapshot().HealthyCount > 0 {
+		snapshot := g.Snapshot()
+		if snapshot.HealthyCount > 0 {
 			return true
 		}
+		forwards = forwards || snapshot.Config.InUse
 	}
-	return false
+	return !forwards
 }
 
 // Status tells how things stand.

@@ -192,7 +192,7 @@ func (s *Server) apply(env *spec.Environment) (err error) {
 		if p.forward, err = forward.NewListener(env, p.spec, groups, &s.services); err != nil {
 			return err
 		}
-		if p.security, err = newSecurity(env, p.spec, s.options.Dir); err != nil {
+		if p.security, err = newSecurity(env, p.spec, s.options.Dir, s.logger); err != nil {
 			return err
 		}
 		p.address = env.ListenAddress(p.spec)

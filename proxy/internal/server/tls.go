@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"time"
 
@@ -27,13 +28,16 @@ type choosing struct {
 }
 
 // newSecurity loads what an HTTPS listener needs; nil for HTTP.
-func newSecurity(env *spec.Environment, l *spec.Listener, dir string) (*security, error) {
+func newSecurity(env *spec.Environment, l *spec.Listener, dir string, logger *slog.Logger) (*security, error) {
 	if l.Protocol != spec.ProtocolHTTPS {
 		return nil, nil
 	}
 	set, err := certs.Load(dir, env.Certificates, l.Certificates)
 	if err != nil {
 		return nil, fmt.Errorf("listener %s: %w", l.Name, err)
+	}
+	for _, w := range set.Warnings() {
+		logger.Warn("certificate", slog.String("listener", l.Name), slog.String("warning", w))
 	}
 	policy, ok := tlspolicy.Lookup(l.SSLPolicy)
 	if !ok {

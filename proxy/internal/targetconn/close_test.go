@@ -110,8 +110,12 @@ func TestPoolThatKeepsNothing(t *testing.T) {
 func TestPoolInUseByMany(t *testing.T) {
 	address, conns := listen(t)
 	go func() {
-		for nc := range conns {
-			defer nc.Close() // at the end of the test, which closes the listener
+		var kept []net.Conn
+		for nc := range conns { // until the end of the test, which closes the listener
+			kept = append(kept, nc)
+		}
+		for _, nc := range kept {
+			_ = nc.Close()
 		}
 	}()
 	p := newPool(address, 4)

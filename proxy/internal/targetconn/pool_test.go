@@ -19,6 +19,7 @@ func listen(t *testing.T) (string, <-chan net.Conn) {
 	}
 	conns := make(chan net.Conn, 16)
 	go func() {
+		defer close(conns)
 		for {
 			c, err := ln.Accept()
 			if err != nil {

@@ -175,9 +175,6 @@ func (c *Conn) peek(fd uintptr) {
 	}
 }
 
-// past is a deadline that is over.
-var past = time.Unix(1, 0)
-
 // Holds reports whether TLS has taken bytes off the socket that nobody has read, which Peek
 // cannot see; also when the peer has ended TLS. It takes what it finds: a connection that
 // holds something is good for nothing but Close. Nobody may be reading meanwhile.
@@ -186,10 +183,9 @@ func (c *Conn) Holds() bool {
 		return false
 	}
 	// With a deadline that is over, reading does not get as far as the socket.
-	_ = c.nc.SetReadDeadline(past) // a closed connection says so on the read
+	c.ExpireRead()
 	_, err := c.nc.Read(c.one[:])
-	_ = c.nc.SetReadDeadline(time.Time{})
-	c.readUntil.Store(0) // so that ExtendRead sets one anew
+	c.LimitRead(time.Time{})
 	return !errors.Is(err, os.ErrDeadlineExceeded)
 }
 
