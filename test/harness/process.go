@@ -76,6 +76,9 @@ func Start(tb testing.TB, program string, args ...string) *Process {
 	return p
 }
 
+// PID returns the process's number.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
 // Output returns what the process has written so far.
 func (p *Process) Output() string { return p.output.String() }
 

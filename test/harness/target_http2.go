@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"strings"
@@ -84,9 +85,7 @@ func (t *Target) serveStream(w http.ResponseWriter, in *http.Request, conn int) 
 		t.tb.Errorf("answer of target %s: %v", t.name, err)
 		return
 	}
-	for name, values := range answer.Header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), answer.Header)
 	w.WriteHeader(answer.StatusCode)
 	_, _ = w.Write(body)
 	release = t.nextRelease()
