@@ -21,6 +21,12 @@ func (e *Environment) LoadBalancerID() string {
 	return "app/" + e.LoadBalancer.Name + "/" + e.hash("loadbalancer", e.LoadBalancer.Name)
 }
 
+// DNSName is the name under which the load balancer knows itself: the domain or, without
+// one, a name made of the load balancer's.
+func (e *Environment) DNSName() string {
+	return cmp.Or(e.Domain, strings.ToLower(e.LoadBalancer.Name)+".elb."+localRegion)
+}
+
 // LoadBalancerARN is the load balancer's Amazon Resource Name.
 func (e *Environment) LoadBalancerARN() string {
 	return e.arn("loadbalancer/" + e.LoadBalancerID())

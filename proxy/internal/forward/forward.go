@@ -150,7 +150,6 @@ func (l *Listener) RequestTimeout(x *exchange.Exchange) {
 // PlainHTTP answers a client that spoke HTTP on an HTTPS listener.
 func (l *Listener) PlainHTTP(x *exchange.Exchange) {
 	x.Record.Type = l.logType(x)
-	x.Record.MalformedRequest = true
 	x.Request.Close = true
 	l.reply(x, l.maker.PlainHTTP(x, date(time.Now())))
 	l.account(x)

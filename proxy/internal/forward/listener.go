@@ -57,7 +57,7 @@ func NewListener(env *spec.Environment, l *spec.Listener, groups map[string]*tar
 		attributes: env.LoadBalancer.Attributes,
 		maker:      maker,
 		managed:    managedFields(&l.ResponseHeaders),
-		dnsName:    []byte(env.Domain),
+		dnsName:    []byte(env.DNSName()),
 	}, nil
 }
 

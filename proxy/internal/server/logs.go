@@ -16,7 +16,7 @@ import (
 func newLogs(env *spec.Environment, logger *slog.Logger) (*accesslog.Logger, error) {
 	return accesslog.New(accesslog.Config{
 		LoadBalancer: env.LoadBalancerID(),
-		DNSName:      env.Domain,
+		DNSName:      env.DNSName(),
 		Access:       env.Proxy.AccessLog,
 		Connections:  env.Proxy.ConnectionLog,
 		HealthChecks: env.Proxy.HealthCheckLog,

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -21,10 +22,29 @@ type security struct {
 	config *tls.Config
 }
 
-// choosing is the connection below TLS; it remembers which certificate was chosen.
+// choosing is the connection below TLS. It remembers which certificate was chosen, and what
+// came first when that is no TLS.
 type choosing struct {
 	*net.TCPConn
 	entry *certs.Entry
+
+	read  bool
+	plain []byte
+}
+
+// recordHandshake is the first byte of every client's first TLS record (RFC 8446, 5.1).
+const recordHandshake = 22
+
+// Read implements net.Conn.
+func (c *choosing) Read(p []byte) (int, error) {
+	n, err := c.TCPConn.Read(p)
+	if n > 0 && !c.read {
+		c.read = true
+		if p[0] != recordHandshake {
+			c.plain = bytes.Clone(p[:n])
+		}
+	}
+	return n, err
 }
 
 // newSecurity loads what an HTTPS listener needs; nil for HTTP.
@@ -72,7 +92,7 @@ func (l *listener) handshake(c *clientConn, nc *net.TCPConn, sec *security) bool
 	if err := tc.HandshakeContext(ctx); err != nil {
 		var rh tls.RecordHeaderError
 		if errors.As(err, &rh) && rh.Conn != nil && looksLikeHTTP(rh.RecordHeader) {
-			l.answerPlain(c, nc)
+			l.answerPlain(c, nc, below.plain)
 			return false
 		}
 		l.server.tlsFailed(c, err)
@@ -110,17 +130,26 @@ func looksLikeHTTP(header [5]byte) bool {
 	return false
 }
 
-// answerPlain tells a client that it speaks HTTP where TLS is expected.
-func (l *listener) answerPlain(c *clientConn, nc *net.TCPConn) {
+// answerPlain tells a client that it speaks HTTP where TLS is expected. first is what it
+// has sent so far.
+func (l *listener) answerPlain(c *clientConn, nc *net.TCPConn, first []byte) {
 	h := &http1Conn{clientConn: c}
+	defer h.release()
+	h.in, h.pool = wire.Bodies.Get(), wire.Bodies
+	h.w = copy(h.in.Bytes, first)
 	x := exchanges.Get().(*exchange.Exchange)
 	x.Reset()
 	x.Conn, x.Client = &c.facts, h
 	x.Record.Created = time.Now()
-	x.Request.Version = exchange.HTTP11
 	h.x, h.framed, h.bodyDone = x, true, true
-	_ = nc.SetReadDeadline(time.Time{})
-	l.current.Load().PlainHTTP(x)
+	current := l.current.Load()
+	_ = nc.SetWriteDeadline(time.Time{}) // the handshake's is over
+	c.wire.LimitRead(x.Record.Created.Add(current.IdleTimeout()))
+	if _, err := h.readHead(current, x.Record.Created); err != nil {
+		x.Record.MalformedRequest = true
+	}
+	x.Record.ReceivedBytes = int64(h.w)
+	current.PlainHTTP(x)
 	h.linger()
 	exchanges.Put(x)
 }
