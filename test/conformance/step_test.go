@@ -357,20 +357,25 @@ func (p *play) waitStates(want states) bool {
 	}
 }
 
-// checkShares compares how many requests each target got in this step.
+// checkShares compares how many requests each target got in this step: "3", "1..5", or
+// either of "1|4".
 func (p *play) checkShares(st *step, before map[string]int) bool {
 	ok := true
 	for id, want := range st.Shares {
-		least, most, ranged := strings.Cut(want, "..")
-		if !ranged {
-			most = least
+		got, fits := len(p.s.targets[id].Requests())-before[id], false
+		for choice := range strings.SplitSeq(want, "|") {
+			least, most, ranged := strings.Cut(choice, "..")
+			if !ranged {
+				most = least
+			}
+			low, err1 := strconv.Atoi(least)
+			high, err2 := strconv.Atoi(most)
+			if err := errors.Join(err1, err2); err != nil {
+				p.Fatal(err)
+			}
+			fits = fits || got >= low && got <= high
 		}
-		low, err1 := strconv.Atoi(least)
-		high, err2 := strconv.Atoi(most)
-		if err := errors.Join(err1, err2); err != nil {
-			p.Fatal(err)
-		}
-		if got := len(p.s.targets[id].Requests()) - before[id]; got < low || got > high {
+		if !fits {
 			p.Errorf("target %s got %d requests, want %s", id, got, want)
 			ok = false
 		}
