@@ -29,9 +29,6 @@ func TestRapidReset(t *testing.T) {
 					break
 				}
 			}
-			if n := f.next / 2; time.Now().Before(until) && n > 50_000 {
-				t.Errorf("a client took back %d requests before it was cut", n)
-			}
 		})
 	})
 	s.boundedAtTarget(5)
@@ -211,7 +208,7 @@ var frameFloods = map[string]func(f *frames){
 func TestFrameFloods(t *testing.T) {
 	for name, frame := range frameFloods {
 		for _, reads := range []bool{true, false} {
-			t.Run(fmt.Sprintf("%s, reads %v", name, reads), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s reads %v", name, reads), func(t *testing.T) {
 				s := besiege(t)
 				s.under(func(until time.Time) {
 					s.overHTTP2(5, until, nil, func(f *frames) {

@@ -1,6 +1,7 @@
 package forward
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -34,10 +35,27 @@ func (s *session) overHTTP1() int {
 		return s.fail(err)
 	}
 	s.keep = false
+	stop := s.heedClient()
 	status := s.exchangeHTTP1()
+	if !stop() {
+		s.keep = false // the connection's deadline may still be touched
+	}
 	s.disconnect()
 	return status
 }
+
+// heedClient lets the exchange end at once when the client of an HTTP/2 stream gives it up:
+// the stream is free for another request then, and work for a target must not pile up. Of
+// an HTTP/1 client it takes a look at the socket to know, which fill does now and then.
+func (s *session) heedClient() (stop func() bool) {
+	client, ok := s.x.Client.(interface{ Context() context.Context })
+	if !ok {
+		return stopped
+	}
+	return context.AfterFunc(client.Context(), s.conn.ExpireRead)
+}
+
+func stopped() bool { return true }
 
 func (s *session) exchangeHTTP1() int {
 	if err := s.send(); err != nil {

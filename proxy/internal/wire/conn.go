@@ -64,12 +64,15 @@ func (c *Conn) Write(p []byte) (int, error) { return c.nc.Write(p) }
 // Close closes the connection; what waits in Read or Write ends with net.ErrClosed.
 func (c *Conn) Close() error { return c.nc.Close() }
 
-// Reset closes the connection so that the peer sees that it broke off.
+// Reset closes the connection so that the peer sees that it broke off. TLS is not ended
+// first: saying so to a peer that takes nothing would be waited for.
 func (c *Conn) Reset() {
-	if c.tcp != nil {
-		_ = c.tcp.SetLinger(0)
+	if c.tcp == nil {
+		_ = c.Close()
+		return
 	}
-	_ = c.Close()
+	_ = c.tcp.SetLinger(0)
+	_ = c.tcp.Close()
 }
 
 // Plain reports whether there is no TLS on the connection, so that bodies can be spliced.
