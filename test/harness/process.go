@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -37,7 +39,7 @@ func Build(root, dir string) (string, error) {
 		}
 	}
 	program := filepath.Join(dir, "evenkeel")
-	build := exec.Command("go", "build", "-o", program, "./proxy")
+	build := exec.Command("go", slices.Concat([]string{"build"}, buildFlags, []string{"-o", program, "./proxy"})...)
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build ./proxy: %w\n%s", err, out)
@@ -69,6 +71,9 @@ func Start(tb testing.TB, program string, args ...string) *Process {
 	tb.Cleanup(func() {
 		_ = p.cmd.Process.Kill() // it may have ended
 		<-p.ended
+		if strings.Contains(p.Output(), "WARNING: DATA RACE") {
+			tb.Errorf("%s has data races", filepath.Base(program))
+		}
 		if tb.Failed() {
 			tb.Logf("%s wrote:\n%s", filepath.Base(program), p.Output())
 		}

@@ -38,14 +38,18 @@ func (u *upload) init(s *session) {
 	u.ended = make(chan struct{}, 1)
 }
 
-func (u *upload) start() {
-	u.running = true
+// reset forgets the last exchange's body.
+func (u *upload) reset() {
 	u.progress.Store(0)
 	u.seen = 0
 	u.last.Store(false)
 	u.complete.Store(false)
 	u.stopped.Store(false)
 	u.clientErr, u.targetErr = nil, nil
+}
+
+func (u *upload) start() {
+	u.running = true
 	go u.run()
 }
 

@@ -68,13 +68,14 @@ func (l *Listener) judgeDesync(x *exchange.Exchange) int {
 
 // judgeFields counts header fields with invalid names, and drops them when the load
 // balancer is told to. Names that a target could take for a field the load balancer sets
-// (X_Forwarded_For) go in any case.
+// (X_Forwarded_For) go in any case, and so does a field without a name, at which a target
+// may stop reading (CVE-2023-25725).
 func (l *Listener) judgeFields(x *exchange.Exchange) {
 	kept := x.Request.Fields[:0]
 	for _, f := range x.Request.Fields {
 		if f.ID == exchange.FieldOther && !http1.ValidFieldName(f.Name) {
 			x.Record.InvalidHeaders++
-			if l.attributes.DropInvalidHeaderFields || http1.AliasOf(f.Name) != exchange.FieldOther {
+			if l.attributes.DropInvalidHeaderFields || len(f.Name) == 0 || http1.AliasOf(f.Name) != exchange.FieldOther {
 				continue
 			}
 		}

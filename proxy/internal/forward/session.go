@@ -47,6 +47,7 @@ var sessions = sync.Pool{New: func() any {
 func newSession(l *Listener, x *exchange.Exchange, cfg *target.Config, t *target.Target, st stickiness) *session {
 	s := sessions.Get().(*session)
 	s.l, s.x, s.cfg, s.target, s.sticky = l, x, cfg, t, st
+	s.upload.reset()
 	return s
 }
 
