@@ -149,24 +149,24 @@ type certificatePlan struct {
 }
 
 type answerPlan struct {
-	Method      string                  `json:"method"`
-	Status      int                     `json:"status"`
-	Reason      *string                 `json:"reason"`
-	Head        string                  `json:"head"`
-	Headers     map[string]many[string] `json:"headers"`
-	Absent      many[string]            `json:"absent"`
-	Body        *string                 `json:"body"`
-	BodySize    *int                    `json:"body_size"`
-	Size        int                     `json:"size"`
-	By          string                  `json:"by"`
-	Trailers    string                  `json:"trailers"`
-	NoTrailers  bool                    `json:"no_trailers"`
-	Interim     many[string]            `json:"interim"`
-	Cut         bool                    `json:"cut"`
-	None        bool                    `json:"none"`
-	NotBefore   duration                `json:"not_before"`
-	BodySoFar   string                  `json:"body_so_far"`
-	Connection  string                  `json:"connection"`
+	Method     string                  `json:"method"`
+	Status     int                     `json:"status"`
+	Reason     *string                 `json:"reason"`
+	Head       string                  `json:"head"`
+	Headers    map[string]many[string] `json:"headers"`
+	Absent     many[string]            `json:"absent"`
+	Body       *string                 `json:"body"`
+	BodySize   *int                    `json:"body_size"`
+	Size       int                     `json:"size"`
+	By         string                  `json:"by"`
+	Trailers   string                  `json:"trailers"`
+	NoTrailers bool                    `json:"no_trailers"`
+	Interim    many[string]            `json:"interim"`
+	Cut        bool                    `json:"cut"`
+	None       bool                    `json:"none"`
+	NotBefore  duration                `json:"not_before"`
+	BodySoFar  string                  `json:"body_so_far"`
+	Connection string                  `json:"connection"`
 }
 
 type receivedPlan struct {

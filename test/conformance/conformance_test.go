@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"sync"
 	"testing"
@@ -111,9 +112,7 @@ func (s *suite) plan(c *testCase) systemPlan {
 		}
 	}
 	for _, plans := range []map[string]certificatePlan{c.file.Certificates, c.Certificates} {
-		for name, plan := range plans {
-			p.certificates[name] = plan
-		}
+		maps.Copy(p.certificates, plans)
 	}
 	return p
 }

@@ -94,7 +94,9 @@ type problems struct {
 	list []error
 }
 
-func (l *problems) add(format string, args ...any) { l.list = append(l.list, fmt.Errorf(format, args...)) }
+func (l *problems) add(format string, args ...any) {
+	l.list = append(l.list, fmt.Errorf(format, args...))
+}
 
 func (l *problems) text(what, want, got string) {
 	if same, err := l.p.vars.matches(want, got); err != nil {

@@ -133,7 +133,7 @@ func (s *siege) under(attack func(until time.Time)) {
 	began := time.Now()
 	attack(began.Add(attackTime()))
 	took := time.Since(began)
-	for i := 0; i < 50; i++ { // and a little after it, on the connections to the target that it used
+	for range 50 { // and a little after it, on the connections to the target that it used
 		time.Sleep(2 * time.Millisecond)
 	}
 	close(stop)

@@ -114,16 +114,6 @@ func (f *frames) heard() string {
 	return fmt.Sprintf("%s, frames %v, resets %v, statuses %v", end, f.seen, f.resets, f.statuses)
 }
 
-// closed reports whether the server ends the connection within the time.
-func (f *frames) closed(within time.Duration) bool {
-	select {
-	case <-f.ended:
-		return true
-	case <-time.After(within):
-		return false
-	}
-}
-
 // overHTTP2 lets attackers do their work on HTTP/2 connections, n at a time and anew when
 // they are cut, until the time is over. It logs what the first was told.
 func (s *siege) overHTTP2(n int, until time.Time, settings []http2.Setting, attack func(f *frames)) {

@@ -85,7 +85,7 @@ func soakSizes() soakSize {
 
 // versions are the two texts of soakFile.
 func (z soakSize) versions(m []*mirror) [2]string {
-	make := func(rules, weight, algorithm string, web, canary []*mirror) string {
+	version := func(rules, weight, algorithm string, web, canary []*mirror) string {
 		list := func(m []*mirror) string {
 			entries := []string{}
 			for _, one := range m {
@@ -98,8 +98,8 @@ func (z soakSize) versions(m []*mirror) [2]string {
 			"%WEB%", list(web), "%CANARY%", list(canary)).Replace(soakFile)
 	}
 	return [2]string{
-		make(firstRules, "9", "round_robin", m[:3], m[3:4]),
-		make(secondRules, "2", "least_outstanding_requests", []*mirror{m[0], m[2], m[4]}, m[3:4]),
+		version(firstRules, "9", "round_robin", m[:3], m[3:4]),
+		version(secondRules, "2", "least_outstanding_requests", []*mirror{m[0], m[2], m[4]}, m[3:4]),
 	}
 }
 
