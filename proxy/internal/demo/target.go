@@ -37,9 +37,10 @@ type Target struct {
 	mu sync.Mutex
 	// server is nil while the target is away; closed ends its comings and goings. cut ends
 	// WebSockets while there is a server, and the wait for the return while there is none.
-	server *http.Server
-	closed bool
-	cut    context.CancelFunc
+	server   *http.Server
+	listener net.Listener
+	closed   bool
+	cut      context.CancelFunc
 }
 
 // NewTarget returns a target that is not started. version is what its health check tells.
@@ -87,12 +88,13 @@ func (t *Target) Start(ctx context.Context) error {
 		IdleTimeout: 2 * time.Minute,
 		ErrorLog:    slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug),
 	}
+	t.listener = ln
 	go t.serve(t.server, ln)
 	return nil
 }
 
 func (t *Target) serve(s *http.Server, ln net.Listener) {
-	if err := s.Serve(ln); err != nil && !errors.Is(err, http.ErrServerClosed) {
+	if err := s.Serve(ln); err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 		slog.Error("demo target ended", "target", t.Name, "error", err)
 	}
 }
@@ -115,7 +117,8 @@ func (t *Target) Leave(d time.Duration) {
 func (t *Target) end() {
 	t.cut()
 	if t.server != nil {
-		_ = t.server.Close() // nothing is owed to anyone
+		_ = t.listener.Close() // the server may not have come to know it yet
+		_ = t.server.Close()   // nothing is owed to anyone
 		t.server = nil
 	}
 }

@@ -16,6 +16,9 @@ const (
 	// goneCheck is how often, while the target is silent, the client is looked at for
 	// having left. It is also the shortest read deadline on a target's connection.
 	goneCheck = time.Second
+	// maxInterim is how many 1xx answers may come before the final one. More are a target that
+	// does not come to the point.
+	maxInterim = 64
 	// spliceMinimum is the size from which moving a body inside the kernel costs less than
 	// copying it.
 	spliceMinimum = 32 << 10
@@ -23,6 +26,9 @@ const (
 	// one idle timeout.
 	spliceChunk = 256 << 10
 )
+
+// errInterim: the target sent nothing but 1xx.
+var errInterim = errors.New("target sent too many interim answers")
 
 // errTruncated: the target closed before the end of its answer.
 var errTruncated = errors.New("target closed before the end of its answer")
@@ -126,7 +132,7 @@ func (b bodyReader) Read(p []byte) (int, error) { return b.ReadBody(p) }
 func (s *session) receive() error {
 	s.in, s.inPool, s.r, s.w = wire.Heads.Get(), wire.Heads, 0, 0
 	began := time.Now()
-	for {
+	for range maxInterim + 1 {
 		s.parser.Reset()
 		s.x.Response = exchange.Response{Fields: s.x.Response.Fields[:0]}
 		n, err := s.readHead(began)
@@ -149,6 +155,7 @@ func (s *session) receive() error {
 			}
 		}
 	}
+	return errInterim
 }
 
 // readHead reads until a head is complete. While the target is silent it looks now and

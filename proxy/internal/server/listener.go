@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -89,6 +90,7 @@ func (l *listener) serve(nc *net.TCPConn, shard uint32) {
 	defer l.active.Done()
 	defer l.server.leave(shard)
 	defer nc.Close()
+	defer l.contain()
 
 	current := l.current.Load()
 	c := &clientConn{
@@ -120,6 +122,13 @@ func (l *listener) serve(nc *net.TCPConn, shard uint32) {
 	}
 	h := &http1Conn{clientConn: c}
 	h.serve()
+}
+
+// contain lets a panic end the connection that it happened on, and no other.
+func (l *listener) contain() {
+	if e := recover(); e != nil {
+		l.server.logger.Error("connection panicked", slog.Any("panic", e), slog.String("stack", string(debug.Stack())))
+	}
 }
 
 func (l *listener) serveHTTP2(c *clientConn, tc *tls.Conn) {

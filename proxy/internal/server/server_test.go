@@ -331,3 +331,16 @@ func TestTargetLeavesWithTheReload(t *testing.T) {
 		t.Errorf("the request in flight got %v %v", r, err)
 	}
 }
+
+// TestInterimAnswersEnd has a target that answers 1xx again and again.
+func TestInterimAnswersEnd(t *testing.T) {
+	a := harness.NewTarget(t, "a", nil)
+	a.SetAnswer(harness.Answer{Parts: [][]byte{[]byte(strings.Repeat("HTTP/1.1 102 Processing\r\n\r\n", 100) + string(harness.DefaultAnswer("a")))}})
+	s := start(t, basic, a)
+	c := harness.Dial(t, s.address(), harness.Dialing{})
+	c.Send([]byte("GET / HTTP/1.1\r\nHost: app.test\r\n\r\n"))
+	r, err := c.ReadResponse("GET")
+	if err != nil || r.Status != 502 {
+		t.Errorf("%+v, %v, want a 502", r, err)
+	}
+}
