@@ -70,7 +70,7 @@ func (v *verdict) field(f *exchange.Field) (framing bool) {
 		v.raise(Ambiguous, EmptyHeader)
 		return false
 	}
-	if badName || badValue || likeFraming(name) == exchange.FieldOther {
+	if badName || badValue || exchange.LikeFraming(name) == exchange.FieldOther {
 		return false
 	}
 	v.raise(Ambiguous, SuspiciousHeader)

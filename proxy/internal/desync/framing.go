@@ -68,7 +68,7 @@ func framingOf(f *exchange.Field) exchange.FieldID {
 	case exchange.FieldContentLength, exchange.FieldTransferEncoding:
 		return f.ID
 	case exchange.FieldOther:
-		if id := likeFraming(f.Name); id != exchange.FieldOther {
+		if id := exchange.LikeFraming(f.Name); id != exchange.FieldOther {
 			badName, _ := unusual(f.Name, octetToken)
 			badValue, _ := unusualText(f.Value)
 			if !badName && !badValue {
@@ -145,52 +145,4 @@ func cut(b []byte, separator byte) (before, after []byte, found bool) {
 		}
 	}
 	return b, nil, false
-}
-
-// likeFraming returns FieldContentLength or FieldTransferEncoding for a name with the same
-// letters, and else FieldOther.
-func likeFraming(name []byte) exchange.FieldID {
-	for _, c := range name {
-		if octets[c]&octetAlnum == 0 {
-			continue
-		}
-		switch c | 0x20 {
-		case 'c':
-			if sameLetters(name, "contentlength") {
-				return exchange.FieldContentLength
-			}
-		case 't':
-			if sameLetters(name, "transferencoding") {
-				return exchange.FieldTransferEncoding
-			}
-		}
-		return exchange.FieldOther
-	}
-	return exchange.FieldOther
-}
-
-// sameLetters reports whether the letters and digits of name, in lower case, are want. It
-// also counts the two characters whose upper case is an ASCII letter: U+017F is a long s
-// and U+0131 an i without a dot.
-func sameLetters(name []byte, want string) bool {
-	j := 0
-	for i := 0; i < len(name); i++ {
-		c := exchange.Lower(name[i])
-		switch {
-		case octets[c]&octetAlnum != 0:
-		case c == 0xc5 && i+1 < len(name) && name[i+1] == 0xbf:
-			c = 's'
-			i++
-		case c == 0xc4 && i+1 < len(name) && name[i+1] == 0xb1:
-			c = 'i'
-			i++
-		default:
-			continue
-		}
-		if j == len(want) || c != want[j] {
-			return false
-		}
-		j++
-	}
-	return j == len(want)
 }

@@ -7,8 +7,7 @@ const (
 	octetToken uint8 = 1 << iota // tchar
 	octetText                    // HT, 0x20-0x7e, 0x80-0xff
 	octetURI                     // above 0x20 and not DEL
-	octetAlnum
-	octetBreak // CR, LF and NUL: a mistake in parsing, or an attack
+	octetBreak                   // CR, LF and NUL: a mistake in parsing, or an attack
 )
 
 var octets = func() (t [256]uint8) {
@@ -21,7 +20,7 @@ var octets = func() (t [256]uint8) {
 		}
 	}
 	for _, c := range "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789" {
-		t[c] |= octetToken | octetAlnum
+		t[c] |= octetToken
 	}
 	for _, c := range "!#$%&'*+-.^_`|~" {
 		t[c] |= octetToken

@@ -79,57 +79,9 @@ func AliasOf(name []byte) exchange.FieldID {
 		return exchange.FieldOther
 	}
 	for i := range guarded {
-		if sameLetters(name, guarded[i].letters) {
+		if exchange.SameLetters(name, guarded[i].letters) {
 			return guarded[i].id
 		}
 	}
 	return exchange.FieldOther
-}
-
-// likeFraming returns FieldContentLength or FieldTransferEncoding for a name with the same
-// letters, the names themselves among them, and else FieldOther.
-func likeFraming(name []byte) exchange.FieldID {
-	for _, c := range name {
-		if octets[c]&octetAlnum == 0 {
-			continue
-		}
-		switch c | 0x20 {
-		case 'c':
-			if sameLetters(name, "contentlength") {
-				return exchange.FieldContentLength
-			}
-		case 't':
-			if sameLetters(name, "transferencoding") {
-				return exchange.FieldTransferEncoding
-			}
-		}
-		return exchange.FieldOther
-	}
-	return exchange.FieldOther
-}
-
-// sameLetters reports whether the letters and digits of name, in lower case, are want. It
-// also counts the two characters whose upper case is an ASCII letter: U+017F is a long s
-// and U+0131 an i without a dot.
-func sameLetters(name []byte, want string) bool {
-	j := 0
-	for i := 0; i < len(name); i++ {
-		c := exchange.Lower(name[i])
-		switch {
-		case octets[c]&octetAlnum != 0:
-		case c == 0xc5 && i+1 < len(name) && name[i+1] == 0xbf:
-			c = 's'
-			i++
-		case c == 0xc4 && i+1 < len(name) && name[i+1] == 0xb1:
-			c = 'i'
-			i++
-		default:
-			continue
-		}
-		if j == len(want) || c != want[j] {
-			return false
-		}
-		j++
-	}
-	return j == len(want)
 }

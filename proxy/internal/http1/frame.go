@@ -39,7 +39,7 @@ func Frame(r *exchange.Request) error {
 			}
 			coding, coded = c, true
 		case exchange.FieldOther:
-			if likeFraming(f.Name) != exchange.FieldOther && !all(f.Name, octetAlias) {
+			if exchange.LikeFraming(f.Name) != exchange.FieldOther && !all(f.Name, octetAlias) {
 				return errLooksFraming
 			}
 		}

@@ -10,7 +10,6 @@ const (
 	octetToken   uint8 = 1 << iota // tchar: a field name or method (RFC 9110, 5.6.2)
 	octetName                      // a field name that an ALB calls valid: [-A-Za-z0-9]
 	octetAlias                     // octetName, and what is a hyphen to some: _ and .
-	octetAlnum                     // a letter or digit
 	octetVisible                   // 0x21-0x7e
 	octetText                      // a field value: HT, 0x20-0x7e, 0x80-0xff (RFC 9110, 5.5)
 )
@@ -25,7 +24,7 @@ var octets = func() (t [256]uint8) {
 		}
 	}
 	for _, c := range "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789" {
-		t[c] |= octetToken | octetName | octetAlias | octetAlnum
+		t[c] |= octetToken | octetName | octetAlias
 	}
 	for _, c := range "!#$%&'*+-.^_`|~" {
 		t[c] |= octetToken

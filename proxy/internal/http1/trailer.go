@@ -87,7 +87,7 @@ var forbidden = [...]string{
 
 func forbiddenTrailer(f *exchange.Field) bool {
 	if f.ID != exchange.FieldOther || Protected(f) || AliasOf(f.Name) != exchange.FieldOther ||
-		likeFraming(f.Name) != exchange.FieldOther {
+		exchange.LikeFraming(f.Name) != exchange.FieldOther {
 		return true
 	}
 	for _, name := range forbidden {
