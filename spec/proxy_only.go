@@ -219,6 +219,7 @@ func (e *Environment) NotServed() []string {
 		group := element("target_groups", i)
 		p := &e.TargetGroups[i].ProxyOnly
 		at := field(group, "proxy_only")
+		add(field(group, "cross_zone"), e.TargetGroups[i].CrossZone == CrossZoneOff)
 		add(field(at, "algorithm"), p.Algorithm != "")
 		add(field(at, "queue"), !p.Queue.absent())
 		add(field(at, "passive_health"), !p.PassiveHealth.absent())
