@@ -6,10 +6,11 @@ import (
 	"os/signal"
 
 	"github.com/evenkeel/evenkeel/proxy/internal/admin"
+	"github.com/evenkeel/evenkeel/spec"
 )
 
 // defaultAdmin is the default of proxy.admin.listen.
-const defaultAdmin = "127.0.0.1:8404"
+const defaultAdmin = spec.DefaultAdminListen
 
 // adminFlag is how commands find the process that they ask.
 type adminFlag struct {

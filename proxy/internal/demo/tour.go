@@ -61,7 +61,7 @@ func NewTour(env *spec.Environment, fleet *Fleet, program, file string) Tour {
 
 func steps(plain, secure, first, last, admin, program, file string) []Step {
 	status := program + " status"
-	if admin != "127.0.0.1:8404" {
+	if admin != spec.DefaultAdminListen {
 		status += " --admin " + admin
 	}
 	return []Step{
