@@ -15,13 +15,16 @@ import (
 // atATime is how many streams or frames an attacker sends in one piece.
 const atATime = 100
 
-// TestRapidReset opens streams and takes them back at once (CVE-2023-44487).
+// TestRapidReset opens streams and takes them back at once (CVE-2023-44487). The client is
+// told off and cut.
 func TestRapidReset(t *testing.T) {
 	s := besiege(t)
+	connections := 0
 	s.under(func(until time.Time) {
-		s.overHTTP2(5, until, nil, func(f *frames) {
+		connections = s.overHTTP2(5, until, nil, func(f *frames) {
 			f.listen()
-			for time.Now().Before(until) {
+			_ = f.SetWriteDeadline(time.Now().Add(cutTime))
+			for !f.closed(0) {
 				for range atATime {
 					_ = f.framer.WriteRSTStream(f.open(true, "GET", "/slow?ms=500"), http2.ErrCodeCancel)
 				}
@@ -29,18 +32,21 @@ func TestRapidReset(t *testing.T) {
 					break
 				}
 			}
+			if !f.closed(time.Second) {
+				t.Errorf("a client is still there after it took back %d requests; it was told: %s", f.next/2, f.heard())
+			}
 		})
 	})
-	s.boundedAtTarget(5)
+	s.boundedAtTarget(connections)
 }
 
 // boundedAtTarget holds what the target had to do at once to what so many connections may.
-func (s *siege) boundedAtTarget(connections int64) {
+func (s *siege) boundedAtTarget(connections int) {
 	s.t.Helper()
 	const streams, good = 128, 10 // an ALB's limit, and the clients that mean well
 	most := s.mirror.most.Load()
 	s.t.Logf("%d requests came to the target, %d at once", s.mirror.requests.Load(), most)
-	if most > connections*streams+good {
+	if most > int64(connections*streams+good) {
 		s.t.Errorf("the target had %d requests at once of %d connections", most, connections)
 	}
 }
@@ -64,8 +70,9 @@ func TestProvokedReset(t *testing.T) {
 	for name, provoke := range provocations {
 		t.Run(name, func(t *testing.T) {
 			s := besiege(t)
+			connections := 0
 			s.under(func(until time.Time) {
-				s.overHTTP2(3, until, nil, func(f *frames) {
+				connections = s.overHTTP2(3, until, nil, func(f *frames) {
 					f.listen()
 					for time.Now().Before(until) {
 						for range atATime {
@@ -77,7 +84,7 @@ func TestProvokedReset(t *testing.T) {
 					}
 				})
 			})
-			s.boundedAtTarget(3)
+			s.boundedAtTarget(connections)
 		})
 	}
 }
@@ -203,8 +210,7 @@ var frameFloods = map[string]func(f *frames){
 	},
 }
 
-// TestFrameFloods sends each of them to a server that hears nothing of being read, and to
-// one that is.
+// TestFrameFloods sends each of them, with and without reading what the server says to it.
 func TestFrameFloods(t *testing.T) {
 	for name, frame := range frameFloods {
 		for _, reads := range []bool{true, false} {

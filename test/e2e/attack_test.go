@@ -35,12 +35,17 @@ domain: app.test
 load_balancer:
   attributes: {idle_timeout: %IDLE%}
   listeners:
-    - {name: http, port: 80, protocol: HTTP, default_action: {forward: [{target_group: web}]}}
+    - name: http
+      port: 80
+      protocol: HTTP
+      rules: [{name: poison, priority: 1, conditions: [{path_pattern: [/poison/*]}], action: {fixed_response: {status_code: 403}}}]
+      default_action: {forward: [{target_group: web}]}
     - name: https
       port: 443
       protocol: HTTPS
       ssl_policy: ELBSecurityPolicy-TLS13-1-2-2021-06
       certificates: [site]
+      rules: [{name: poison, priority: 1, conditions: [{path_pattern: [/poison/*]}], action: {fixed_response: {status_code: 403}}}]
       default_action: {forward: [{target_group: web}]}
 certificates: {site: {files: {certificate: site.crt, private_key: site.key}}}
 target_groups:
@@ -51,7 +56,7 @@ target_groups:
 proxy:
   bind: {http: "%PLAIN%", https: "%SECURE%"}
   admin: {listen: "%ADMIN%"}
-  access_log: {path: %DIR%/access.log, format: alb}
+  access_log: {path: "%DIR%/access.log", format: alb}
 `
 
 // siege is a load balancer with little memory, a target, and clients that mean well.

@@ -114,13 +114,31 @@ func (f *frames) heard() string {
 	return fmt.Sprintf("%s, frames %v, resets %v, statuses %v", end, f.seen, f.resets, f.statuses)
 }
 
+// closed reports whether the server ends the connection within the time.
+func (f *frames) closed(within time.Duration) bool {
+	select {
+	case <-f.ended:
+		return true
+	default:
+	}
+	if within <= 0 {
+		return false
+	}
+	select {
+	case <-f.ended:
+		return true
+	case <-time.After(within):
+		return false
+	}
+}
+
 // overHTTP2 lets attackers do their work on HTTP/2 connections, n at a time and anew when
-// they are cut, until the time is over. It logs what the first was told.
-func (s *siege) overHTTP2(n int, until time.Time, settings []http2.Setting, attack func(f *frames)) {
+// they are cut, until the time is over. It logs what the first was told, and returns how
+// many connections it took.
+func (s *siege) overHTTP2(n int, until time.Time, settings []http2.Setting, attack func(f *frames)) (connections int) {
 	s.t.Helper()
 	var first sync.Once
 	var all sync.WaitGroup
-	var connections int
 	var mu sync.Mutex
 	for range n {
 		all.Go(func() {
@@ -142,6 +160,7 @@ func (s *siege) overHTTP2(n int, until time.Time, settings []http2.Setting, atta
 	}
 	all.Wait()
 	s.t.Logf("%d attacks", connections)
+	return connections
 }
 
 func TestFramesAreWhatTheySay(t *testing.T) {

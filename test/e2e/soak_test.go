@@ -54,8 +54,8 @@ target_groups:
 proxy:
   bind: {http: "%PLAIN%", https: "%SECURE%"}
   admin: {listen: "%ADMIN%"}
-  handover_socket: %DIR%/handover
-  access_log: {path: %DIR%/access.log, format: alb}
+  handover_socket: "%DIR%/handover"
+  access_log: {path: "%DIR%/access.log", format: alb}
 `
 
 const (

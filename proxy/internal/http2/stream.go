@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/evenkeel/evenkeel/proxy/internal/exchange"
+	"github.com/evenkeel/evenkeel/proxy/internal/wire"
 )
 
 // stream is the client's side of one exchange. It and the exchange are reused.
@@ -29,6 +30,8 @@ type stream struct {
 	// reading says that ReadBody runs, possibly in another goroutine; writing that an answer
 	// is being written.
 	reading, writing atomic.Int32
+
+	rate wire.BodyRate
 
 	headSent bool
 	finished bool
@@ -46,7 +49,7 @@ func newStream(s *session, w http.ResponseWriter, r *http.Request) *stream {
 	st := streams.Get().(*stream)
 	st.sess, st.w, st.r = s, w, r
 	st.ctl = http.NewResponseController(w)
-	st.headSent, st.finished, st.aborted = false, false, false
+	st.headSent, st.finished, st.aborted, st.rate = false, false, false, wire.BodyRate{}
 	st.promised, st.written = exchange.Unknown, 0
 	st.x.Reset()
 	st.x.Conn, st.x.Client = s.c, st
@@ -123,6 +126,7 @@ func (s *stream) Context() context.Context { return s.r.Context() }
 func (s *stream) ReadBody(p []byte) (int, error) {
 	s.reading.Add(1)
 	s.wait.enter()
+	began := time.Now()
 	n, err := s.r.Body.Read(p)
 	s.wait.leave()
 	if n > 0 {
@@ -130,6 +134,10 @@ func (s *stream) ReadBody(p []byte) (int, error) {
 		s.x.Record.ReceivedBytes += int64(n)
 	}
 	s.reading.Add(-1)
+	// A gRPC stream may have nothing to say for as long as it likes.
+	if err == nil && !s.x.Record.GRPC {
+		err = s.rate.Observe(n, time.Since(began), s.sess.o.IdleTimeout)
+	}
 	switch {
 	case err == nil, err == io.EOF, errors.Is(err, os.ErrDeadlineExceeded):
 		return n, err

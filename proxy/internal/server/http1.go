@@ -25,14 +25,7 @@ const (
 	// skipBytes is the most of an unread body that is read and thrown away in order to keep
 	// the connection.
 	skipBytes = 64 << 10
-	// minBodyRate is what a client must average, in bytes a second, once it has been waited
-	// for longer than one idle timeout in all: an honest mobile upload is far above it, a
-	// client that drips a byte a minute is below.
-	minBodyRate = 128
 )
-
-// errClientSlow ends a body that comes in slower than minBodyRate.
-var errClientSlow = errors.New("client sends its body too slowly")
 
 // exchanges are reused by all HTTP/1 connections, so that an idle one holds none.
 var exchanges = sync.Pool{New: func() any { return new(exchange.Exchange) }}
@@ -55,12 +48,11 @@ type http1Conn struct {
 	headPool *wire.BufferPool
 
 	// The request body.
-	framed     bool
-	left       int64 // bytes still to come by Content-Length; Unknown for chunked
-	bodyDone   bool  // the whole body has been read
-	continued  bool  // 100 Continue has been sent, or was not asked for
-	bodyWaited time.Duration
-	bodyRead   int64
+	framed    bool
+	left      int64 // bytes still to come by Content-Length; Unknown for chunked
+	bodyDone  bool  // the whole body has been read
+	continued bool  // 100 Continue has been sent, or was not asked for
+	rate      wire.BodyRate
 
 	// The answer.
 	chunked   bool
@@ -109,7 +101,7 @@ func (c *http1Conn) exchange() bool {
 	x.Record.Created = now
 	c.x = x
 	c.headSent, c.broken, c.chunked = false, false, false
-	c.framed, c.bodyDone, c.bodyWaited, c.bodyRead = false, false, 0, 0
+	c.framed, c.bodyDone, c.rate = false, false, wire.BodyRate{}
 	c.stopped.Store(false)
 	c.closeNow = c.lastRequest(now)
 
@@ -216,15 +208,10 @@ func (c *http1Conn) ReadBody(p []byte) (int, error) {
 	if c.bodyDone {
 		return 0, io.EOF
 	}
-	var n int
-	var err error
 	if c.left == exchange.Unknown {
-		n, err = c.readChunked(p)
-	} else {
-		n, err = c.readCounted(p)
+		return c.readChunked(p)
 	}
-	c.bodyRead += int64(n)
-	return n, err
+	return c.readCounted(p)
 }
 
 var continueLine = []byte("HTTP/1.1 100 Continue\r\n\r\n")
@@ -248,7 +235,7 @@ func (c *http1Conn) readCounted(p []byte) (int, error) {
 	return n, nil
 }
 
-// readMore reads from the connection and holds the client to minBodyRate.
+// readMore reads from the connection and holds the client to a minimum rate.
 func (c *http1Conn) readMore(p []byte) (int, error) {
 	idle := c.idleTimeout
 	began := time.Now()
@@ -267,9 +254,8 @@ func (c *http1Conn) readMore(p []byte) (int, error) {
 		return 0, err
 	}
 	c.x.Record.ReceivedBytes += int64(n)
-	c.bodyWaited += time.Since(began)
-	if c.bodyWaited > idle && float64(c.bodyRead+int64(n)) < minBodyRate*c.bodyWaited.Seconds() {
-		return 0, errClientSlow
+	if err := c.rate.Observe(n, time.Since(began), idle); err != nil {
+		return 0, err
 	}
 	return n, nil
 }
