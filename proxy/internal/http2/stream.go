@@ -139,7 +139,7 @@ func (s *stream) ReadBody(p []byte) (int, error) {
 		err = s.rate.Observe(n, time.Since(began), s.sess.o.IdleTimeout)
 	}
 	switch {
-	case err == nil, err == io.EOF, errors.Is(err, os.ErrDeadlineExceeded):
+	case err == nil, errors.Is(err, io.EOF), errors.Is(err, os.ErrDeadlineExceeded):
 		return n, err
 	}
 	return n, fmt.Errorf("%w: %w", io.ErrUnexpectedEOF, err)
