@@ -130,7 +130,9 @@ func (s *Server) handOver(conn *net.UnixConn) error {
 	if err != nil {
 		return err
 	}
-	_, _, err = conn.WriteMsgUnix(data, unix.UnixRights(fds...), nil)
+	if _, _, err = conn.WriteMsgUnix(data, unix.UnixRights(fds...), nil); err == nil {
+		s.handedOver.Store(true)
+	}
 	return err
 }
 

@@ -66,6 +66,8 @@ type Server struct {
 	inherited   map[string]*net.TCPListener
 	adminSocket *net.TCPListener
 	offered     *net.UnixListener
+	// handedOver says that another process has the listening sockets too.
+	handedOver atomic.Bool
 
 	stopChecks context.CancelFunc
 	background sync.WaitGroup
@@ -310,6 +312,10 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	ended := make(chan struct{})
 	for _, l := range listeners {
 		l.drain()
+	}
+	if s.handedOver.Load() && s.adminSocket != nil {
+		// Both processes accept from one queue: questions are for the next one from here on.
+		_ = s.adminSocket.Close()
 	}
 	go func() {
 		for _, l := range listeners {
