@@ -113,7 +113,12 @@ func (s *session) send() error {
 	s.x.Record.Dispatched = time.Now()
 	s.conn.ExtendWrite(s.x.Record.Dispatched, s.sendTimeout())
 	if _, err := s.conn.Write(out); err != nil {
-		// A target that closes early may have answered first; receive finds out.
+		// A target that closes early may have answered first; receive finds out. It may also
+		// have taken a part, and what it would take for the rest is the next request.
+		s.x.CloseTarget = true
+		if !whole || n > 0 {
+			s.x.Request.Close = true // nobody reads the rest of the body
+		}
 		return nil
 	}
 	if !whole || n > 0 {

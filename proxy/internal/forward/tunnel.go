@@ -48,8 +48,10 @@ func (s *session) tunnel() {
 	go func() {
 		defer close(done)
 		if len(rest) > 0 {
+			s.conn.ExtendWrite(time.Now(), p.idle)
 			if _, err := s.conn.Write(rest); err != nil {
 				_ = client.Close()
+				_ = s.conn.Close()
 				return
 			}
 			p.up.Add(int64(len(rest)))
@@ -91,6 +93,15 @@ func (p *pipe) copy(dst, src *wire.Conn, moved *atomic.Int64) {
 		}
 		now = time.Now()
 		p.touch(now)
+		if !src.Plain() {
+			// FirstRead has one byte of a TLS record; the rest of it is at hand.
+			if n, err = src.ReadHeld(b.Bytes, n); err != nil {
+				wire.Heads.Put(b)
+				_ = dst.Close()
+				_ = src.Close()
+				return
+			}
+		}
 		dst.ExtendWrite(now, p.idle)
 		_, err = dst.Write(b.Bytes[:n])
 		wire.Heads.Put(b)

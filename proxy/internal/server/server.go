@@ -332,6 +332,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		for _, l := range listeners {
 			l.closeAll()
 		}
+		s.registry.Close() // those that wait for a target
 		<-ended
 	}
 	s.stopBackground(ctx)

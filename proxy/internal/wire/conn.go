@@ -178,6 +178,18 @@ func (c *Conn) peek(fd uintptr) {
 	}
 }
 
+// ReadHeld reads on behind p[:n] what TLS has taken off the socket already, and returns how
+// much of p is filled then. It waits for nothing. Nobody else may be reading meanwhile.
+func (c *Conn) ReadHeld(p []byte, n int) (int, error) {
+	c.ExpireRead() // so that reading does not get as far as the socket
+	m, err := c.nc.Read(p[n:])
+	c.LimitRead(time.Time{})
+	if m > 0 || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, io.EOF) {
+		err = nil // an end shows on the next read
+	}
+	return n + m, err
+}
+
 // Holds reports whether TLS has taken bytes off the socket that nobody has read, which Peek
 // cannot see; also when the peer has ended TLS. It takes what it finds: a connection that
 // holds something is good for nothing but Close. Nobody may be reading meanwhile.
