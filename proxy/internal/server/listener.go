@@ -168,6 +168,12 @@ func (l *listener) drain() {
 	}
 }
 
+// wait returns when the listener has drained and its last connection has ended.
+func (l *listener) wait() {
+	<-l.accepted
+	l.active.Wait()
+}
+
 // closeAll cuts what is left.
 func (l *listener) closeAll() {
 	l.mu.Lock()

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"slices"
 	"sync"
@@ -60,7 +61,9 @@ type Server struct {
 	mu        sync.Mutex
 	env       *spec.Environment
 	listeners map[string]*listener // by address
-	reloads   admin.Reloads
+	// leaving are listeners that a reload removed and whose connections finish.
+	leaving map[*listener]struct{}
+	reloads admin.Reloads
 	// inherited are the sockets taken over from the process before this one, until they are
 	// put to use.
 	inherited   map[string]*net.TCPListener
@@ -79,6 +82,7 @@ func New(env *spec.Environment, options Options) (*Server, error) {
 		options:   options,
 		logger:    options.Logger,
 		listeners: map[string]*listener{},
+		leaving:   map[*listener]struct{}{},
 	}
 	secrets, err := secretsOf(env, options.Dir)
 	if err != nil {
@@ -263,9 +267,19 @@ func (s *Server) publish(plans []*plan) {
 	for address, l := range s.listeners {
 		if !wanted[address] {
 			delete(s.listeners, address)
+			s.leaving[l] = struct{}{}
 			l.drain()
+			go s.forget(l)
 		}
 	}
+}
+
+// forget drops a listener that has left once its last connection has ended.
+func (s *Server) forget(l *listener) {
+	l.wait()
+	s.mu.Lock()
+	delete(s.leaving, l)
+	s.mu.Unlock()
 }
 
 // listen opens a TCP socket, or takes the one that the process before this one left.
@@ -307,6 +321,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	for _, l := range s.listeners {
 		listeners = append(listeners, l)
 	}
+	listeners = slices.AppendSeq(listeners, maps.Keys(s.leaving))
 	s.mu.Unlock()
 
 	ended := make(chan struct{})
@@ -319,8 +334,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	go func() {
 		for _, l := range listeners {
-			<-l.accepted
-			l.active.Wait()
+			l.wait()
 		}
 		close(ended)
 	}()

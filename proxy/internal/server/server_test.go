@@ -344,3 +344,37 @@ func TestInterimAnswersEnd(t *testing.T) {
 		t.Errorf("%+v, %v, want a 502", r, err)
 	}
 }
+
+// TestShutdownWaitsForListenersThatLeft has a request in flight on a listener that a reload
+// removed.
+func TestShutdownWaitsForListenersThatLeft(t *testing.T) {
+	a := harness.NewTarget(t, "a", nil)
+	a.SetAnswer(harness.Answer{Hold: true})
+	more := strings.Replace(basic, "  listeners:\n", "  listeners:\n    - {name: more, port: 81, protocol: HTTP, default_action: {forward: [{target_group: web}]}}\n", 1)
+	more = strings.Replace(more, `bind: {`, fmt.Sprintf(`bind: {more: %q, `, harness.FreeAddress(t)), 1)
+	s := start(t, more, a)
+	c := harness.Dial(t, s.Addr("more").String(), harness.Dialing{})
+	c.Send([]byte("GET / HTTP/1.1\r\nHost: app.test\r\n\r\n"))
+	a.WaitRequests(1)
+	if err := s.Reload(s.write(basic, a)); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
+		defer cancel()
+		ended <- s.Shutdown(ctx)
+	}()
+	select {
+	case err := <-ended:
+		t.Fatalf("shut down with a request in flight: %v", err)
+	case <-time.After(100 * time.Millisecond):
+	}
+	a.Release()
+	if r, err := c.ReadResponse("GET"); err != nil || string(r.Body) != "a" {
+		t.Errorf("%v, %v", r, err)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
