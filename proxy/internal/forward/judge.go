@@ -27,6 +27,9 @@ func (l *Listener) judge(x *exchange.Exchange) int {
 			x.Request.Close = true // nobody knows where the next request starts
 			return statusOf(err)
 		}
+		if _, counted := x.Request.Lookup(exchange.FieldContentLength); counted && x.Request.Chunked {
+			x.CloseTarget = true // in mode monitor too: decision 8
+		}
 	}
 	l.judgeFields(x)
 	if forwardedFor(&x.Request) > maxForwardedFor {

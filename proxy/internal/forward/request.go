@@ -57,7 +57,7 @@ func (l *Listener) requestFields(dst []exchange.Field, x *exchange.Exchange) []e
 				continue
 			}
 		}
-		if http1.HopByHop(f.ID) || (named != nil && namedIn(named, f)) {
+		if http1.HopByHop(f.ID) || (named != nil && namedByAny(r.Fields, f)) {
 			continue
 		}
 		dst = append(dst, *f)
@@ -120,6 +120,16 @@ func connectionNames(fields []exchange.Field) []byte {
 		}
 	}
 	return nil
+}
+
+// namedByAny is namedIn for all Connection fields of a message together.
+func namedByAny(fields []exchange.Field, f *exchange.Field) bool {
+	for i := range fields {
+		if fields[i].ID == exchange.FieldConnection && namedIn(fields[i].Value, f) {
+			return true
+		}
+	}
+	return false
 }
 
 // namedIn reports whether Connection names f, which then belongs to that connection. A
