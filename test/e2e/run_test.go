@@ -29,9 +29,16 @@ const (
 	demoAdmin  = "127.0.0.1:8404"
 )
 
-// startDemo runs what `make run` runs, in a home of its own.
+// startDemo runs what `make run` runs, in a home of its own. Its ports are fixed.
 func startDemo(t *testing.T) (p *harness.Process, home string) {
 	t.Helper()
+	for _, port := range []int{8080, 8443, 8404, 8101, 8102, 8103} {
+		l, err := net.Listen("tcp", loopback(port))
+		if err != nil {
+			t.Fatalf("the demo needs port %d, which another program on this machine has: %v", port, err)
+		}
+		_ = l.Close()
+	}
 	home = t.TempDir()
 	p = harness.Start(t, tool(t, "env", "coreutils"), "HOME="+home, "XDG_CACHE_HOME="+home, program, "demo")
 	p.Until("three healthy targets", func() bool {
@@ -68,42 +75,7 @@ func curl(t *testing.T, args ...string) string {
 func TestDemo(t *testing.T) {
 	p, home := startDemo(t)
 
-	t.Run("round robin", func(t *testing.T) {
-		got := ""
-		for range 6 {
-			got += curl(t, demoPlain+"/")
-		}
-		for _, name := range []string{"web-1", "web-2", "web-3"} {
-			if strings.Count(got, name) != 2 {
-				t.Errorf("six requests were answered with\n%s", got)
-				break
-			}
-		}
-	})
-	t.Run("stickiness", func(t *testing.T) {
-		cookies := filepath.Join(home, "cookies")
-		first, _, _ := strings.Cut(curl(t, "-c", cookies, "-b", cookies, demoPlain+"/sticky"), " ")
-		for range 4 {
-			if got := curl(t, "-c", cookies, "-b", cookies, demoPlain+"/sticky"); !strings.HasPrefix(got, first+" ") {
-				t.Errorf("a sticky client went from %s to %q", first, got)
-			}
-		}
-	})
-	for name, c := range map[string]struct{ url, want string }{
-		"redirect":       {demoPlain + "/old/page?q=1", "Location: http://localhost:8080/new/old/page?q=1"},
-		"fixed response": {demoPlain + "/teapot", "short and stout"},
-		"502":            {demoPlain + "/hangup", "Content-Length: 122"},
-		"503":            {demoPlain + "/empty", "Content-Length: 162"},
-		"504":            {demoPlain + "/slow?s=15", "Content-Length: 132"},
-		"HTTP/2":         {demoSecure + "/", "HTTP/2 200"},
-		"events":         {demoPlain + "/sse?n=2", "text/event-stream"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if got := curl(t, "-ik", c.url); !strings.Contains(got, c.want) {
-				t.Errorf("%s answers %q, want %q in it", c.url, got, c.want)
-			}
-		})
-	}
+	t.Run("tour", func(t *testing.T) { walkTour(t, p) })
 	t.Run("WebSocket", func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
@@ -125,20 +97,33 @@ func TestDemo(t *testing.T) {
 			}
 		}
 	})
+	// The tour has sent web-3 away for half a minute; of checks every 5 s two must fail, and
+	// two must succeed after that.
 	t.Run("a target leaves and comes back", func(t *testing.T) {
-		curl(t, "-X", "POST", "http://127.0.0.1:8103/stop?s=12")
-		p.Until("web-3 unhealthy", func() bool { return demoState(t, "web-3") == "unhealthy" })
+		waitDemo(t, "web-3", "unhealthy", 15*time.Second)
 		for range 6 {
-			if got := curl(t, demoPlain+"/"); strings.Contains(got, "web-3") || got == "" {
+			if got := curl(t, demoPlain+"/"); strings.Contains(got, "web-3") || !strings.Contains(got, "web-") {
 				t.Errorf("an unhealthy target answers: %q", got)
 			}
 		}
-		deadline := time.Now().Add(patience)
-		for demoState(t, "web-3") != "healthy" {
-			if time.Now().After(deadline) {
-				t.Fatal("web-3 does not come back")
+		waitDemo(t, "web-1", "healthy", 15*time.Second)
+		waitDemo(t, "web-3", "healthy", 45*time.Second)
+		p.Until("web-3 answering again", func() bool { return strings.Contains(curl(t, demoPlain+"/"), "web-3") })
+	})
+	t.Run("questions to the process", func(t *testing.T) {
+		for _, c := range []struct {
+			args string
+			want string
+		}{
+			{"health", ""},
+			{"health --ready", ""},
+			{"status", "web-canary"},
+			{"status --json", `"target_groups"`},
+			{"reload", "reloaded"},
+		} {
+			if out, status := evenkeel(t, strings.Fields(c.args)...); status != 0 || !strings.Contains(out, c.want) {
+				t.Errorf("evenkeel %s: exit status %d, want 0 with %q in\n%s", c.args, status, c.want, out)
 			}
-			time.Sleep(200 * time.Millisecond)
 		}
 	})
 	t.Run("a changed file is reloaded", func(t *testing.T) {
@@ -164,8 +149,14 @@ func TestDemo(t *testing.T) {
 	})
 	t.Run("port in use", func(t *testing.T) {
 		out, status := evenkeel(t, "demo")
-		if status != 1 || !strings.Contains(out, "in use") || !strings.Contains(out, "change ") {
+		if status != 1 || !strings.Contains(out, "127.0.0.1:8101 is in use") || !strings.Contains(out, "change target_groups[0].targets[0].port in ") {
 			t.Errorf("a second demo: exit status %d\n%s", status, out)
+		}
+		for port, key := range map[string]string{"8080": "proxy.bind.http", "8443": "proxy.bind.https", "8404": "proxy.admin.listen"} {
+			out, status := evenkeel(t, "demo", "--only-proxy", "--file", onlyTaken(t, home, port))
+			if status != 1 || !strings.Contains(out, "127.0.0.1:"+port+" is in use") || !strings.Contains(out, "change "+key+" in ") {
+				t.Errorf("a second demo on %s: exit status %d\n%s", port, status, out)
+			}
 		}
 	})
 	t.Run("Ctrl-C drains", func(t *testing.T) {
@@ -180,6 +171,28 @@ func TestDemo(t *testing.T) {
 			t.Errorf("ended with %v", err)
 		}
 	})
+}
+
+// onlyTaken writes the demo's environment with other ports, but for one of the demo's, into
+// the folder where the demo has it.
+func onlyTaken(t *testing.T, home, taken string) string {
+	t.Helper()
+	dir := filepath.Join(home, "evenkeel", "demo")
+	text, err := os.ReadFile(filepath.Join(dir, "local.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := strings.TrimSuffix(string(text), "\nnonsense: 1\n")
+	for _, port := range []string{"8080", "8443", "8404"} {
+		if port != taken {
+			other = strings.ReplaceAll(other, "127.0.0.1:"+port, harness.FreeAddress(t))
+		}
+	}
+	file := filepath.Join(dir, "taken-"+taken+".yaml")
+	if err := os.WriteFile(file, []byte(other), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 // demoState is what `evenkeel status` says of a target of the group web.

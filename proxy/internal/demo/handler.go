@@ -36,7 +36,10 @@ var page = template.Must(template.New("page").Parse(pageText))
 // Handler returns the application.
 func (t *Target) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", t.index)
+	// What the rules of local.yaml lead to says who answers, too.
+	for _, path := range []string{"/{$}", "/sticky", "/sticky/", "/canary", "/canary/", "/new/"} {
+		mux.HandleFunc("GET "+path, t.index)
+	}
 	mux.HandleFunc("GET /health/{$}", t.health)
 	mux.HandleFunc("GET /slow", t.slow)
 	mux.HandleFunc("GET /sse", t.events)

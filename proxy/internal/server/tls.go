@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/evenkeel/evenkeel/proxy/internal/certs"
@@ -30,6 +32,8 @@ type choosing struct {
 
 	read  bool
 	plain []byte
+	// broken says that a write has failed, after which TLS cannot go on.
+	broken atomic.Bool
 }
 
 // recordHandshake is the first byte of every client's first TLS record (RFC 8446, 5.1).
@@ -43,6 +47,19 @@ func (c *choosing) Read(p []byte) (int, error) {
 		if p[0] != recordHandshake {
 			c.plain = bytes.Clone(p[:n])
 		}
+	}
+	return n, err
+}
+
+// Write implements net.Conn. After a write that failed it fails at once: crypto/tls would
+// wait five seconds for its closing alert to get through to a client that takes nothing.
+func (c *choosing) Write(p []byte) (int, error) {
+	if c.broken.Load() {
+		return 0, os.ErrDeadlineExceeded
+	}
+	n, err := c.TCPConn.Write(p)
+	if err != nil {
+		c.broken.Store(true)
 	}
 	return n, err
 }
