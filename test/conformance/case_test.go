@@ -164,6 +164,7 @@ type answerPlan struct {
 	Interim    many[string]            `json:"interim"`
 	Cut        bool                    `json:"cut"`
 	None       bool                    `json:"none"`
+	Refused    bool                    `json:"refused"`
 	NotBefore  duration                `json:"not_before"`
 	BodySoFar  string                  `json:"body_so_far"`
 	Connection string                  `json:"connection"`

@@ -228,6 +228,7 @@ func (c *http1Conn) readCounted(p []byte) (int, error) {
 			return 0, err
 		}
 	}
+	c.x.Record.ReceivedBytes += int64(n)
 	c.left -= int64(n)
 	if c.left == 0 {
 		c.bodyDone = true
@@ -253,7 +254,6 @@ func (c *http1Conn) readMore(p []byte) (int, error) {
 		}
 		return 0, err
 	}
-	c.x.Record.ReceivedBytes += int64(n)
 	if err := c.rate.Observe(n, time.Since(began), idle); err != nil {
 		return 0, err
 	}
@@ -270,6 +270,7 @@ func (c *http1Conn) readChunked(p []byte) (int, error) {
 		}
 		n := copy(p, data)
 		c.r += used
+		c.x.Record.ReceivedBytes += int64(used)
 		if c.chunks.Done() {
 			c.bodyDone = true
 			if n == 0 {
