@@ -66,9 +66,10 @@ type TargetConfig struct {
 // Requests share them, and a connection is added when all are at the target's limit of
 // streams.
 type TargetConns struct {
-	cfg       TargetConfig
-	dialer    net.Dialer
-	transport *http2.Transport
+	cfg TargetConfig
+	// connectTimeout is Config's until Tune.
+	connectTimeout atomic.Int64
+	transport      *http2.Transport
 
 	mu      sync.Mutex
 	conns   []*targetConn
@@ -110,7 +111,8 @@ func NewTargetConns(cfg TargetConfig) *TargetConns {
 		cfg.TLS.NextProtos = []string{"h2"}
 		cfg.TLS.InsecureSkipVerify = true
 	}
-	c := &TargetConns{cfg: cfg, dialer: net.Dialer{Timeout: cfg.ConnectTimeout}}
+	c := &TargetConns{cfg: cfg}
+	c.Tune(cfg.ConnectTimeout)
 	t1 := &http.Transport{
 		IdleConnTimeout:        cfg.IdleTimeout,
 		MaxResponseHeaderBytes: MaxResponseHead,
@@ -131,12 +133,17 @@ func NewTargetConns(cfg TargetConfig) *TargetConns {
 	return c
 }
 
+// Tune replaces the connect timeout; connections stay.
+func (c *TargetConns) Tune(connectTimeout time.Duration) {
+	c.connectTimeout.Store(int64(connectTimeout))
+}
+
 // CloseIdle closes the connections without streams.
 func (c *TargetConns) CloseIdle() {
 	for _, tc := range c.snapshot() {
 		// A connection that takes no new streams closes with its last one.
 		tc.h2.SetDoNotReuse()
-		if tc.h2.State().StreamsActive == 0 {
+		if s := tc.h2.State(); s.StreamsActive+s.StreamsReserved+s.StreamsPending == 0 {
 			_ = tc.Close()
 		}
 	}
@@ -218,7 +225,8 @@ func (c *TargetConns) dial(d *dialing) {
 }
 
 func (c *TargetConns) connect() (*targetConn, error) {
-	nc, err := c.dialer.Dial("tcp", c.cfg.Address)
+	dialer := net.Dialer{Timeout: time.Duration(c.connectTimeout.Load())}
+	nc, err := dialer.Dial("tcp", c.cfg.Address)
 	if err != nil {
 		if isTimeout(err) {
 			return nil, fmt.Errorf("%w: %w", ErrConnectTimeout, err)

@@ -108,6 +108,7 @@ func (c *http1Conn) exchange() bool {
 	n, err := c.readHead(l, now)
 	switch {
 	case err == nil:
+		l = c.listener.current.Load() // a reload may have come while the head did
 		c.r += n
 		x.Record.ReceivedBytes = int64(n)
 		l.Serve(x)
@@ -143,7 +144,7 @@ func (c *http1Conn) exchange() bool {
 // however it spreads its bytes.
 func (c *http1Conn) readHead(l *forward.Listener, began time.Time) (int, error) {
 	c.parser.Reset()
-	for reads := 0; ; reads++ {
+	for {
 		n, err := c.parser.Parse(c.in.Bytes[c.r:c.w], &c.x.Request)
 		if n > 0 || err != nil {
 			return n, err
@@ -151,9 +152,7 @@ func (c *http1Conn) readHead(l *forward.Listener, began time.Time) (int, error) 
 		if c.w == len(c.in.Bytes) && !c.makeRoom() {
 			return 0, &http1.Error{Status: 400, Reason: "request head is too large"}
 		}
-		if reads > 0 { // the first wait is still under the deadline of await
-			c.wire.LimitRead(began.Add(l.IdleTimeout()))
-		}
+		c.wire.LimitRead(began.Add(l.IdleTimeout()))
 		m, err := c.wire.Read(c.in.Bytes[c.w:])
 		c.w += m
 		if m == 0 && err != nil {

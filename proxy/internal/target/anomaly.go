@@ -14,6 +14,7 @@ import (
 func (g *Group) evaluate() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.sweep()
 	var healthy []*member
 	var samples []balance.Sample
 	for _, m := range g.members {

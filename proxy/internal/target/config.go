@@ -49,8 +49,7 @@ type Config struct {
 	transport transport
 }
 
-// transport is all that a connection to a target depends on. While it stays the same over a
-// reload, connections do.
+// transport is all that a connection to a target depends on.
 type transport struct {
 	https          bool
 	http2          bool
@@ -86,6 +85,19 @@ func compile(env *spec.Environment, g *spec.TargetGroup, inUse bool) *Config {
 			idleTimeout:     env.LoadBalancer.Attributes.IdleTimeout,
 		},
 	}
+}
+
+// same reports whether connections made by t serve u as well.
+func (t *transport) same(u *transport) bool { return t.https == u.https && t.http2 == u.http2 }
+
+// tune makes a target's connections, those that are open too, go by t. HTTP/2 keeps the idle
+// timeout that it began with.
+func (t *transport) tune(target *Target) {
+	if target.HTTP1 != nil {
+		target.HTTP1.Tune(t.connectTimeout, t.idleTimeout, t.idleConnections)
+		return
+	}
+	target.HTTP2.Tune(t.connectTimeout)
 }
 
 // open returns what connections to address are made and kept by: one of the two.

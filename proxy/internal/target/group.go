@@ -27,7 +27,7 @@ type Group struct {
 	cfg     *Config
 	members []*member
 	// retired are targets that a reload replaced and whose connections finish.
-	retired map[*Target]*time.Timer
+	retired map[*Target]struct{}
 }
 
 // member is a target's place in its group.
@@ -51,7 +51,7 @@ type member struct {
 func newGroup(cfg *Config, o *Options, changed func()) *Group {
 	g := &Group{
 		Name: cfg.Name, cfg: cfg, logger: o.Logger, changed: changed, shards: o.Shards,
-		retired: map[*Target]*time.Timer{},
+		retired: map[*Target]struct{}{},
 	}
 	g.publish()
 	return g
@@ -85,8 +85,11 @@ func (g *Group) apply(cfg *Config, list []Registration) {
 	defer g.mu.Unlock()
 	before := g.cfg
 	g.cfg = cfg
-	if before.transport != cfg.transport {
+	switch {
+	case !before.transport.same(&cfg.transport):
 		g.reconnect()
+	case before.transport != cfg.transport:
+		g.retune()
 	}
 	if before.InUse != cfg.InUse {
 		g.use(cfg.InUse)
@@ -110,6 +113,27 @@ func (g *Group) apply(cfg *Config, list []Registration) {
 	g.changed()
 }
 
+// leave lets all targets drain since the environment does not have the group any more. A
+// request that matched the rules of before may still be on its way to the group, and finds
+// the targets that served last.
+func (g *Group) leave() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.cfg.InUse {
+		return // it has left, or nothing comes
+	}
+	cfg := *g.cfg
+	cfg.InUse = false
+	g.cfg = &cfg
+	for _, m := range slices.Clone(g.members) {
+		g.deregister(m)
+	}
+	last := *g.snapshot.Load()
+	last.Config, last.HealthyCount = g.cfg, 0
+	g.snapshot.Store(&last)
+	g.changed()
+}
+
 // reconnect gives every target connections of the new kind. Those of the old kind finish
 // what they carry. g.mu is held.
 func (g *Group) reconnect() {
@@ -123,16 +147,29 @@ func (g *Group) reconnect() {
 	}
 }
 
-// retire lets the requests of a target that another value has replaced finish within the
-// deregistration delay. g.mu is held.
+// retune makes what is kept of connections, and for how long, that of the configuration.
+// g.mu is held.
+func (g *Group) retune() {
+	for _, m := range g.members {
+		g.cfg.transport.tune(m.target)
+	}
+}
+
+// retire lets the requests of a target that another value has replaced finish: the target
+// is still registered, and nothing is cut but with it. g.mu is held.
 func (g *Group) retire(t *Target) {
 	t.leave()
-	g.retired[t] = time.AfterFunc(g.cfg.DeregistrationDelay, func() {
-		t.cut()
-		g.mu.Lock()
-		delete(g.retired, t)
-		g.mu.Unlock()
-	})
+	g.retired[t] = struct{}{}
+}
+
+// sweep forgets retired targets on which nothing is in flight. g.mu is held.
+func (g *Group) sweep() {
+	for t := range g.retired {
+		if t.Outstanding() == 0 {
+			t.cut()
+			delete(g.retired, t)
+		}
+	}
 }
 
 // use tells all targets that the group is in use now, or not any more. g.mu is held.
@@ -201,6 +238,12 @@ func (g *Group) remove(m *member, t *Target) {
 		g.logger.Info("target drained", g.about(m)...)
 	}
 	t.cut()
+	for old := range g.retired {
+		if old.Address == t.Address {
+			old.cut()
+			delete(g.retired, old)
+		}
+	}
 	g.publish()
 }
 
@@ -293,8 +336,7 @@ func (g *Group) close() {
 		m.target.leave()
 		m.target.cut()
 	}
-	for t, timer := range g.retired {
-		timer.Stop()
+	for t := range g.retired {
 		t.cut()
 	}
 }

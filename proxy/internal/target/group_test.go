@@ -302,6 +302,7 @@ func TestGroupThatIsGoneDrains(t *testing.T) {
 		if got := b.states()["t1"]; got != targethealth.Draining {
 			t.Errorf("state is %q, want draining", got)
 		}
+		b.wantServing("a request that matched the rules of before is on its way", "t1")
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
 		if n := len(b.registry.Groups()); n != 0 {

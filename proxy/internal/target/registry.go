@@ -77,7 +77,7 @@ func (r *Registry) Apply(env *spec.Environment) error {
 			delete(r.groups, name)
 			continue
 		}
-		group.apply(group.Snapshot().Config, nil)
+		group.leave()
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/evenkeel/evenkeel/proxy/internal/targetconn"
+	"github.com/evenkeel/evenkeel/test/harness"
 )
 
 // TestCloseAllEndsReadsInFlight has an exchange wait for an answer when the deregistration
@@ -42,9 +43,9 @@ func TestCloseAllEndsReadsInFlight(t *testing.T) {
 	}
 }
 
-// TestRevivedPoolForgetsWhatWasCut wants neither the idle connections of before nor one that
-// its exchange gives back late to serve again.
-func TestRevivedPoolForgetsWhatWasCut(t *testing.T) {
+// TestCutConnectionsServeNobody wants neither the idle connections of before CloseAll nor one
+// that its exchange gives back late to serve again.
+func TestCutConnectionsServeNobody(t *testing.T) {
 	address, _ := listen(t)
 	p := newPool(address, 8)
 	idle, used := dial(t, p), dial(t, p)
@@ -53,18 +54,40 @@ func TestRevivedPoolForgetsWhatWasCut(t *testing.T) {
 	if got := p.Get(0, time.Now()); got != nil {
 		t.Error("a closed pool has an idle connection")
 	}
-	p.Revive()
 	p.Put(0, used, time.Now())
 	if got := p.Get(0, time.Now()); got != nil {
 		t.Error("Get returned a connection that was cut")
 	}
-	fresh := dial(t, p)
-	p.Put(0, fresh, time.Now())
-	if got := p.Get(0, time.Now()); got != fresh {
-		t.Error("Get did not return the connection of after")
+}
+
+// TestCloseAllEndsDialing has a target that never accepts.
+func TestCloseAllEndsDialing(t *testing.T) {
+	p := newPool(harness.Unanswered(t), 8)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := p.Dial(t.Context())
+		ended <- err
+	}()
+	p.CloseAll()
+	if err := <-ended; !errors.Is(err, targetconn.ErrClosed) {
+		t.Errorf("Dial() error = %v, want ErrClosed", err)
 	}
-	if n := p.Open(); n != 1 {
-		t.Errorf("%d connections are open, want 1", n)
+}
+
+// TestTuneKeepsConnections shortens what is kept.
+func TestTuneKeepsConnections(t *testing.T) {
+	address, _ := listen(t)
+	p := newPool(address, 8)
+	c := dial(t, p)
+	now := time.Now()
+	p.Put(0, c, now)
+	p.Tune(time.Minute, time.Second, 1)
+	if got := p.Get(0, now); got != c {
+		t.Error("a connection was lost")
+	}
+	p.Put(0, c, now)
+	if got := p.Get(0, now.Add(2*time.Second)); got != nil {
+		t.Error("the new idle timeout does not count")
 	}
 }
 
@@ -106,7 +129,7 @@ func TestPoolThatKeepsNothing(t *testing.T) {
 	}
 }
 
-// TestPoolInUseByMany has clients come and go while the target leaves its group and returns.
+// TestPoolInUseByMany has clients come and go while the target leaves its group.
 func TestPoolInUseByMany(t *testing.T) {
 	address, conns := listen(t)
 	go func() {
@@ -143,10 +166,9 @@ func TestPoolInUseByMany(t *testing.T) {
 	}
 	all.Go(func() {
 		for range 20 {
-			p.CloseAll()
-			p.Revive()
 			p.CloseIdle()
 		}
+		p.CloseAll()
 	})
 	all.Wait()
 	p.CloseAll()

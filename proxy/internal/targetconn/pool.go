@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/evenkeel/evenkeel/proxy/internal/wire"
@@ -47,8 +48,6 @@ type Config struct {
 // exchange owns it.
 type Conn struct {
 	*wire.Conn
-	// Reused says that the connection has served an exchange before.
-	Reused bool
 
 	idleSince int64
 	next      *Conn
@@ -57,12 +56,22 @@ type Conn struct {
 // Pool keeps the connections to one target. It knows every open connection, so that the
 // end of a deregistration delay can cut what is still in flight.
 type Pool struct {
-	cfg    Config
+	cfg    Config // without what tuned has
+	tuned  atomic.Pointer[tuning]
 	shards []shard
+	// gone ends with CloseAll.
+	gone context.Context
+	end  context.CancelFunc
 
 	mu     sync.Mutex
 	open   map[*Conn]struct{}
 	closed bool
+}
+
+// tuning is what Tune changes.
+type tuning struct {
+	connectTimeout, idleTimeout time.Duration
+	idleConnections             int
 }
 
 // shard is a stack of idle connections: the one used last is the warmest, and the ones
@@ -77,7 +86,15 @@ type shard struct {
 // NewPool returns an empty pool; nothing is opened before the first request.
 func NewPool(cfg Config) *Pool {
 	n := max(cfg.Shards, 1)
-	return &Pool{cfg: cfg, shards: make([]shard, n), open: map[*Conn]struct{}{}}
+	p := &Pool{cfg: cfg, shards: make([]shard, n), open: map[*Conn]struct{}{}}
+	p.gone, p.end = context.WithCancel(context.Background())
+	p.Tune(cfg.ConnectTimeout, cfg.IdleTimeout, cfg.IdleConnections)
+	return p
+}
+
+// Tune replaces these values of Config; connections stay.
+func (p *Pool) Tune(connectTimeout, idleTimeout time.Duration, idleConnections int) {
+	p.tuned.Store(&tuning{connectTimeout, idleTimeout, idleConnections})
 }
 
 // Get returns an idle connection that is still open and silent, or nil. A connection on
@@ -85,6 +102,7 @@ func NewPool(cfg Config) *Pool {
 // taken for the next answer.
 func (p *Pool) Get(shardHint uint32, now time.Time) *Conn {
 	n := uint32(len(p.shards))
+	idleTimeout := int64(p.tuned.Load().idleTimeout)
 	for i := range n {
 		s := &p.shards[(shardHint+i)%n]
 		for {
@@ -92,8 +110,7 @@ func (p *Pool) Get(shardHint uint32, now time.Time) *Conn {
 			if c == nil {
 				break
 			}
-			if now.UnixNano()-c.idleSince < int64(p.cfg.IdleTimeout) && c.Peek() == wire.Quiet && !c.Holds() {
-				c.Reused = true
+			if now.UnixNano()-c.idleSince < idleTimeout && c.Peek() == wire.Quiet && !c.Holds() {
 				return c
 			}
 			p.Discard(c)
@@ -117,7 +134,7 @@ func (s *shard) pop() *Conn {
 func (p *Pool) Put(shardHint uint32, c *Conn, now time.Time) {
 	s := &p.shards[shardHint%uint32(len(p.shards))]
 	c.idleSince = now.UnixNano()
-	limit := (p.cfg.IdleConnections + len(p.shards) - 1) / len(p.shards)
+	limit := (p.tuned.Load().idleConnections + len(p.shards) - 1) / len(p.shards)
 	s.mu.Lock()
 	if s.size < limit {
 		c.next, s.top = s.top, c
@@ -146,8 +163,14 @@ func (p *Pool) Dial(ctx context.Context) (*Conn, error) {
 	if closed {
 		return nil, ErrClosed
 	}
-	d := net.Dialer{Timeout: p.cfg.ConnectTimeout, KeepAlive: -1}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(p.gone, cancel)()
+	d := net.Dialer{Timeout: p.tuned.Load().connectTimeout, KeepAlive: -1}
 	nc, err := d.DialContext(ctx, "tcp", p.cfg.Address)
+	if err != nil && p.gone.Err() != nil {
+		return nil, ErrClosed
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", classify(err, ErrConnect, ErrConnectTimeout), err)
 	}
@@ -198,9 +221,10 @@ func (p *Pool) CloseIdle() {
 	}
 }
 
-// CloseAll closes every connection, in use or not, and lets no new one be opened: the
-// target is gone. Exchanges in flight end with an error.
+// CloseAll closes every connection, in use, being made or idle, and lets no new one be
+// opened: the target is gone. Exchanges in flight end with an error.
 func (p *Pool) CloseAll() {
+	p.end()
 	p.mu.Lock()
 	p.closed = true
 	open := p.open
@@ -209,13 +233,6 @@ func (p *Pool) CloseAll() {
 	for c := range open {
 		_ = c.Close()
 	}
-}
-
-// Revive lets a closed pool open connections again: the target has been registered anew.
-func (p *Pool) Revive() {
-	p.mu.Lock()
-	p.closed = false
-	p.mu.Unlock()
 }
 
 // Open returns how many connections are open, in use or idle.
