@@ -23,8 +23,8 @@ const (
 	// copying it.
 	spliceMinimum = 32 << 10
 	// spliceChunk bounds what moves under one deadline: a client must take that much within
-	// one idle timeout.
-	spliceChunk = 256 << 10
+	// two idle timeouts.
+	spliceChunk = 128 << 10
 )
 
 // errInterim: the target sent nothing but 1xx.
@@ -286,14 +286,12 @@ func (s *session) relayCounted() error {
 // splicer is a client whose connection can take a body inside the kernel.
 type splicer interface {
 	Spliceable() bool
-	SpliceBody(src *wire.Conn, n int64) (int64, error)
+	SpliceBody(src *wire.Conn, n int64, silence time.Duration) (int64, error)
 }
 
 func (s *session) splice(client splicer, left int64) error {
 	for left > 0 {
-		now := time.Now()
-		s.conn.ExtendRead(now, s.readTimeout())
-		n, err := client.SpliceBody(s.conn.Conn, min(left, spliceChunk))
+		n, err := client.SpliceBody(s.conn.Conn, min(left, spliceChunk), s.readTimeout())
 		left -= n
 		if err != nil {
 			return err

@@ -117,7 +117,6 @@ func (c *http1Conn) exchange() bool {
 		x.Record.ReceivedBytes = int64(c.w - c.r)
 		c.framed, c.bodyDone, c.closeNow = true, true, true
 		l.Malformed(x, err)
-		c.linger()
 	case wire.Timeout(err):
 		x.Record.ReceivedBytes = int64(c.w - c.r)
 		c.framed, c.bodyDone, c.closeNow = true, true, true
@@ -129,8 +128,8 @@ func (c *http1Conn) exchange() bool {
 		c.skipBody()
 	}
 	keep := !c.closeNow && !c.broken
-	if !keep && c.headSent && !c.broken && !c.bodyDone {
-		c.linger()
+	if !keep && c.headSent && !c.broken {
+		c.finish()
 	}
 	c.x = nil
 	exchanges.Put(x)
@@ -350,14 +349,31 @@ func (c *http1Conn) skipBody() {
 	}
 }
 
+// finish ends an answered connection. Closing it at once with something unread would reset
+// it, and take the answer with it.
+func (c *http1Conn) finish() {
+	r := &c.x.Response
+	refused := c.x.Record.Dispatched.IsZero() && r.Status >= 400
+	switch {
+	case r.Status == 101: // the tunnel has seen to it
+	case refused, !c.bodyDone, c.w > c.r, c.wire.Peek() == wire.Waiting:
+		c.linger()
+	case !c.wire.Plain():
+		c.wire.LimitWrite(time.Now().Add(lingerTime))
+		_ = c.wire.CloseWrite() // the end of TLS, by which the client knows that nothing is missing
+	}
+}
+
 // linger ends an answered connection whose client may still be sending.
 func (c *http1Conn) linger() {
+	until := time.Now().Add(lingerTime)
+	c.wire.LimitWrite(until)
 	if c.wire.CloseWrite() != nil {
 		return
 	}
 	b := wire.Heads.Get()
 	defer wire.Heads.Put(b)
-	c.wire.LimitRead(time.Now().Add(lingerTime))
+	c.wire.LimitRead(until)
 	for total := 0; total < lingerBytes; {
 		n, err := c.wire.Read(b.Bytes)
 		if err != nil {

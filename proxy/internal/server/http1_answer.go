@@ -130,9 +130,8 @@ func (c *http1Conn) Abort() {
 
 // SpliceBody moves n bytes of the answer's body from src within the kernel. It is only
 // for an answer whose length is known.
-func (c *http1Conn) SpliceBody(src *wire.Conn, n int64) (int64, error) {
-	c.wire.ExtendWrite(time.Now(), c.idleTimeout)
-	moved, err := c.wire.SpliceFrom(src, n)
+func (c *http1Conn) SpliceBody(src *wire.Conn, n int64, silence time.Duration) (int64, error) {
+	moved, err := c.wire.SpliceFrom(src, n, silence, c.idleTimeout)
 	c.x.Record.SentBytes += moved
 	if err != nil {
 		c.broken = true

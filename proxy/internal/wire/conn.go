@@ -173,9 +173,18 @@ func (c *Conn) peek(fd uintptr) {
 			c.peeked = Quiet
 		case err == nil && n > 0:
 			c.peeked = Waiting
+			if hungUp(fd) {
+				c.peeked = Gone // behind the bytes that wait, which TLS ends with, comes the end
+			}
 		}
 		return
 	}
+}
+
+// LimitWrite is LimitRead for writing.
+func (c *Conn) LimitWrite(until time.Time) {
+	c.writeUntil.Store(0)
+	_ = c.nc.SetWriteDeadline(until)
 }
 
 // ReadHeld reads on behind p[:n] what TLS has taken off the socket already, and returns how
@@ -243,21 +252,35 @@ func (c *Conn) LimitRead(until time.Time) {
 	_ = c.nc.SetReadDeadline(until)
 }
 
-// SpliceFrom moves up to n bytes from src to c inside the kernel; both must be Plain. Fewer
-// than n bytes and no error mean that src ended.
-func (c *Conn) SpliceFrom(src *Conn, n int64) (int64, error) {
+// SpliceFrom moves up to n bytes from src to c inside the kernel; both must be Plain. None
+// and no error mean that src ended. It fails when src sends nothing for silence. A peer of
+// c has to take n bytes within twice the longer of silence and slow: what is in the kernel's
+// pipe when it does not is lost, so that this cannot be waited for longer.
+func (c *Conn) SpliceFrom(src *Conn, n int64, silence, slow time.Duration) (int64, error) {
+	now := time.Now()
+	written := now.Add(2 * max(silence, slow))
+	src.LimitRead(now.Add(silence))
+	c.LimitWrite(written)
 	c.spliceR = io.LimitedReader{R: src.nc, N: n}
 	moved, err := c.tcp.ReadFrom(&c.spliceR)
 	c.spliceR.R = nil
+	if moved > 0 && Timeout(err) && time.Now().Before(written) {
+		err = nil // src was not silent, and the pipe is empty
+	}
 	return moved, err
 }
 
-// CloseWrite sends FIN (and close_notify on TLS) and leaves reading open.
+// CloseWrite sends FIN, on TLS behind close_notify, and leaves reading open.
 func (c *Conn) CloseWrite() error {
-	if w, ok := c.nc.(interface{ CloseWrite() error }); ok {
-		return w.CloseWrite()
+	w, ok := c.nc.(interface{ CloseWrite() error })
+	if !ok {
+		return nil
 	}
-	return nil
+	err := w.CloseWrite()
+	if c.tls && c.tcp != nil {
+		err = errors.Join(err, c.tcp.CloseWrite())
+	}
+	return err
 }
 
 // Timeout reports whether err is a deadline that passed.

@@ -127,7 +127,7 @@ func TestSpliceFromMovesTheBody(t *testing.T) {
 		n, _ := io.Copy(io.Discard, receiver)
 		got <- n
 	}()
-	n, err := dst.SpliceFrom(src, 2*size)
+	n, err := dst.SpliceFrom(src, 2*size, time.Minute, time.Minute)
 	if n != size || err != nil {
 		t.Fatalf("SpliceFrom() = %d, %v, want %d and no error at the source's end", n, err, size)
 	}
@@ -151,5 +151,32 @@ func TestReadingAllocatesNothing(t *testing.T) {
 		c.Peek()
 	}); n > 0 {
 		t.Errorf("a read and a peek allocate %v times, want 0", n)
+	}
+}
+
+// TestSpliceFromWaitsForASlowSource has a source that is never silent for long and takes
+// many times that in all.
+func TestSpliceFromWaitsForASlowSource(t *testing.T) {
+	src, sender := pair(t)
+	dst, receiver := pair(t)
+	go func() { _, _ = io.Copy(io.Discard, receiver) }()
+	const pieces, piece, silence = 40, 1000, 200 * time.Millisecond
+	go func() {
+		tick := time.NewTicker(silence / 10)
+		defer tick.Stop()
+		for range pieces {
+			<-tick.C
+			_, _ = sender.Write(make([]byte, piece))
+		}
+	}()
+	for left := int64(pieces * piece); left > 0; {
+		n, err := dst.SpliceFrom(src, left, silence, silence)
+		if err != nil || n == 0 {
+			t.Fatalf("SpliceFrom() = %d, %v with %d bytes left", n, err, left)
+		}
+		left -= n
+	}
+	if _, err := dst.SpliceFrom(src, 1, silence, silence); !wire.Timeout(err) {
+		t.Errorf("a silent source: %v, want a timeout", err)
 	}
 }

@@ -16,3 +16,10 @@ func recvPeek(fd uintptr, p []byte) (int, error) {
 	}
 	return int(n), nil
 }
+
+// hungUp reports whether the peer has closed its side, whatever waits to be read before.
+func hungUp(fd uintptr) bool {
+	fds := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
+	n, err := unix.Poll(fds[:], 0)
+	return err == nil && n > 0 && fds[0].Revents&(unix.POLLRDHUP|unix.POLLHUP|unix.POLLERR) != 0
+}
