@@ -1,7 +1,5 @@
 package answer
 
-import "github.com/evenkeel/evenkeel/proxy/internal/exchange"
-
 // grpcCode is a gRPC status code as it stands in grpc-status and grpc-message.
 type grpcCode struct {
 	number, message []byte
@@ -40,18 +38,4 @@ func grpcCodeOf(status int) *grpcCode {
 	default:
 		return grpcUnknown
 	}
-}
-
-// isGRPC reports whether the request is a gRPC call: HTTP/2 and a content type of
-// application/grpc, perhaps with +proto or the like, or parameters.
-func isGRPC(r *exchange.Request) bool {
-	if r.Version != exchange.HTTP2 {
-		return false
-	}
-	value, _ := r.Lookup(exchange.FieldContentType)
-	n := len(typeGRPC)
-	if len(value) < n || !exchange.EqualFold(value[:n], "application/grpc") {
-		return false
-	}
-	return len(value) == n || value[n] == '+' || value[n] == ';' || value[n] == ' '
 }

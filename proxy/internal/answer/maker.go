@@ -46,7 +46,7 @@ var (
 // the statuses that only an ALB has, such as 464. A gRPC call gets its status in grpc-status
 // and grpc-message, and no page.
 func (m *Maker) Error(x *exchange.Exchange, status int, date []byte) (body []byte) {
-	if isGRPC(&x.Request) {
+	if x.Request.GRPC() {
 		m.begin(x, status, date)
 		code := grpcCodeOf(status)
 		x.Response.Fields = append(x.Response.Fields,

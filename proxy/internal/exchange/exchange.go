@@ -64,6 +64,21 @@ type Request struct {
 // Lookup returns the value of the first field with this ID.
 func (r *Request) Lookup(id FieldID) ([]byte, bool) { return lookup(r.Fields, id) }
 
+// GRPC reports whether the request is a gRPC call: HTTP/2 and a content type of
+// application/grpc, perhaps with +proto or the like, or parameters. gRPC-Web is not.
+func (r *Request) GRPC() bool {
+	if r.Version != HTTP2 {
+		return false
+	}
+	const name = "application/grpc"
+	value, _ := r.Lookup(FieldContentType)
+	if len(value) < len(name) || !EqualFold(value[:len(name)], name) {
+		return false
+	}
+	rest := value[len(name):]
+	return len(rest) == 0 || rest[0] == '+' || rest[0] == ';' || rest[0] == ' '
+}
+
 // Response is one response head. Every slice aliases the target's head buffer or the arena.
 type Response struct {
 	Status int

@@ -16,14 +16,31 @@ type Exchange struct {
 	CloseTarget bool
 }
 
+// What an exchange keeps for the next one. All but a few requests need less; a head as large
+// as is allowed would otherwise be kept for by every exchange that ever had one.
+const (
+	// MaxKeptFields bounds the fields of either head.
+	MaxKeptFields = 128
+	// maxKeptArena bounds the arena, in bytes.
+	maxKeptArena = 16 << 10
+)
+
 // Reset makes the exchange ready for the next request of the same connection.
 func (x *Exchange) Reset() {
-	fields, rfields := x.Request.Fields[:0], x.Response.Fields[:0]
+	fields, rfields := KeepFields(x.Request.Fields), KeepFields(x.Response.Fields)
 	x.Request = Request{Fields: fields}
 	x.Response = Response{Fields: rfields}
 	x.Record = Record{Priority: NoRule}
 	x.Arena.Reset()
 	x.CloseTarget = false
+}
+
+// KeepFields empties fields for reuse, or gives them up when they have grown large.
+func KeepFields(fields []Field) []Field {
+	if cap(fields) > MaxKeptFields {
+		return nil
+	}
+	return fields[:0]
 }
 
 // Arena gives out small byte slices that live as long as the exchange. It grows to
@@ -36,10 +53,13 @@ type Arena struct {
 
 // Reset takes back all that was given out. When one block did not hold it, the next one will.
 func (a *Arena) Reset() {
-	if a.outgrown > 0 {
-		a.buf = make([]byte, 0, a.outgrown+cap(a.buf))
-		a.outgrown = 0
+	switch size := a.outgrown + cap(a.buf); {
+	case size > maxKeptArena:
+		a.buf = nil
+	case a.outgrown > 0:
+		a.buf = make([]byte, 0, size)
 	}
+	a.outgrown = 0
 	a.buf = a.buf[:0]
 }
 

@@ -2,6 +2,7 @@ package forward
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"sync/atomic"
@@ -55,7 +56,13 @@ func (u *upload) start() {
 
 // send copies the body from the client to the target. It is a goroutine's whole life.
 func (u *upload) send() {
-	defer func() { u.ended <- struct{}{} }()
+	defer func() {
+		if e := recover(); e != nil {
+			u.targetErr = fmt.Errorf("sending a body panicked: %v", e)
+			_ = u.s.conn.Close()
+		}
+		u.ended <- struct{}{}
+	}()
 	s := u.s
 	b := wire.Bodies.Get()
 	defer wire.Bodies.Put(b)
@@ -84,6 +91,10 @@ func (u *upload) send() {
 				return
 			}
 			u.progress.Add(1)
+			if !chunked && left == 0 {
+				u.complete.Store(true) // whatever the client's side says of the end
+				return
+			}
 		}
 		switch {
 		case err == nil:

@@ -51,15 +51,15 @@ var failures = []failure{
 
 // fail records an error of the target's side and returns the status of the answer.
 func (s *session) fail(err error) int {
-	if wire.Timeout(err) {
-		return http.StatusGatewayTimeout
-	}
 	for i := range failures {
 		if f := &failures[i]; errors.Is(err, f.err) {
 			s.x.Record.TargetConnError = f.connect
 			s.x.Record.TargetTLSError = f.tls
 			return f.status
 		}
+	}
+	if wire.Timeout(err) {
+		return http.StatusGatewayTimeout
 	}
 	return http.StatusBadGateway
 }

@@ -172,7 +172,7 @@ func (l *Listener) account(x *exchange.Exchange) {
 // logType is the access log's first field; a tunnel changes it to ws or wss.
 func (l *Listener) logType(x *exchange.Exchange) string {
 	switch {
-	case x.Request.Version == exchange.HTTP2 && isGRPC(&x.Request):
+	case x.Request.GRPC():
 		x.Record.GRPC = true
 		return "grpcs"
 	case x.Request.Version == exchange.HTTP2:

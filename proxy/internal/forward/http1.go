@@ -136,8 +136,8 @@ func (b bodyReader) Read(p []byte) (int, error) { return b.ReadBody(p) }
 // 100 Continue, which the load balancer has given itself.
 func (s *session) receive() error {
 	s.in, s.inPool, s.r, s.w = wire.Heads.Get(), wire.Heads, 0, 0
-	began := time.Now()
 	for range maxInterim + 1 {
+		began := time.Now() // an interim answer says that the target is at work
 		s.parser.Reset()
 		s.x.Response = exchange.Response{Fields: s.x.Response.Fields[:0]}
 		n, err := s.readHead(began)

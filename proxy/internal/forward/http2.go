@@ -31,13 +31,6 @@ func mismatch(version string, x *exchange.Exchange) bool {
 	return x.Record.GRPC
 }
 
-// isGRPC reports whether the request is a gRPC call.
-func isGRPC(r *exchange.Request) bool {
-	const prefix = "application/grpc"
-	v, ok := r.Lookup(exchange.FieldContentType)
-	return ok && len(v) >= len(prefix) && exchange.EqualFold(v[:len(prefix)], prefix)
-}
-
 // overHTTP2 is overHTTP1 for a target that speaks HTTP/2.
 func (s *session) overHTTP2() int {
 	x := s.x

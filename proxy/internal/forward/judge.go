@@ -35,7 +35,7 @@ func (l *Listener) judge(x *exchange.Exchange) int {
 	if forwardedFor(&x.Request) > maxForwardedFor {
 		return statusTooManyForwardedFor
 	}
-	if x.Request.Version == exchange.HTTP10 && !hasHost(&x.Request) {
+	if x.Request.Version < exchange.HTTP11 && !hasHost(&x.Request) {
 		x.Request.Authority = l.dnsName
 	}
 	if err := routing.Canonicalize(&x.Request, &x.Arena); err != nil {

@@ -67,9 +67,6 @@ func (l *Listener) IdleTimeout() time.Duration { return l.attributes.IdleTimeout
 // ClientKeepAlive is how old a client connection may grow.
 func (l *Listener) ClientKeepAlive() time.Duration { return l.attributes.ClientKeepAlive }
 
-// HTTP2 reports whether the listener offers HTTP/2.
-func (l *Listener) HTTP2() bool { return l.https && l.attributes.HTTP2 }
-
 func (l *Listener) scheme() string {
 	if l.https {
 		return "https"

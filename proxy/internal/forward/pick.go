@@ -66,8 +66,6 @@ func (l *Listener) stuckGroup(x *exchange.Exchange, f *routing.Forward) int {
 type stickiness struct {
 	// group says that the target group is to be named in a cookie.
 	group bool
-	// held says that a cookie named the target.
-	held bool
 	// moved says that a cookie named a target that can no longer serve.
 	moved bool
 }
@@ -81,7 +79,6 @@ func (l *Listener) pickTarget(x *exchange.Exchange, f *routing.Forward, snapshot
 		address, ok := l.stuckTarget(x, cfg)
 		if ok {
 			if t := snapshot.Holds(address); t != nil {
-				st.held = true
 				return t, st
 			}
 			st.moved = true

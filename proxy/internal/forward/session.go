@@ -55,6 +55,7 @@ func newSession(l *Listener, x *exchange.Exchange, cfg *target.Config, t *target
 func (s *session) end() {
 	s.releaseInput()
 	s.l, s.x, s.cfg, s.target, s.conn = nil, nil, nil, nil, nil
+	s.fields = exchange.KeepFields(s.fields)
 	sessions.Put(s)
 }
 

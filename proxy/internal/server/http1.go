@@ -66,12 +66,10 @@ type http1Conn struct {
 
 // serve reads and answers requests until the connection ends.
 func (c *http1Conn) serve() {
-	defer c.release()
-	for c.await() {
-		if !c.exchange() {
-			return
-		}
+	for c.await() && c.exchange() {
 	}
+	// Not deferred: after a panic somebody may still use the buffers.
+	c.release()
 }
 
 // await waits for the first byte of a request without holding a buffer.
@@ -307,8 +305,12 @@ func (c *http1Conn) frame() {
 		// The fields of the head point into its buffer, so a chunked body, of which more may
 		// come than the buffer holds, goes through one of its own.
 		c.head, c.headPool = c.in, c.pool
+		rest := c.head.Bytes[c.r:c.w]
+		if len(rest) < wire.HeadSize/2 {
+			c.pool = wire.Heads
+		}
 		c.in = c.pool.Get()
-		c.w = copy(c.in.Bytes, c.head.Bytes[c.r:c.w])
+		c.w = copy(c.in.Bytes, rest)
 		c.r = 0
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -80,9 +81,10 @@ func newSecurity(env *spec.Environment, l *spec.Listener, dir string, logger *sl
 	if !ok {
 		return nil, fmt.Errorf("listener %s: unknown ssl_policy %q (nearest is %s)", l.Name, l.SSLPolicy, tlspolicy.Nearest(l.SSLPolicy))
 	}
-	protocols := []string{"http/1.1"}
+	// HTTP/1.0 by name too: a client that offers nothing that is listed gets no handshake.
+	protocols := []string{"http/1.1", "http/1.0"}
 	if env.LoadBalancer.Attributes.HTTP2 {
-		protocols = []string{"h2", "http/1.1"}
+		protocols = slices.Insert(protocols, 0, "h2")
 	}
 	config := &tls.Config{
 		NextProtos: protocols,

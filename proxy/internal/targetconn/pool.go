@@ -168,17 +168,18 @@ func (p *Pool) Dial(ctx context.Context) (*Conn, error) {
 	defer context.AfterFunc(p.gone, cancel)()
 	d := net.Dialer{Timeout: p.tuned.Load().connectTimeout, KeepAlive: -1}
 	nc, err := d.DialContext(ctx, "tcp", p.cfg.Address)
+	tcp, _ := nc.(*net.TCPConn)
+	switch {
+	case err != nil:
+		err = fmt.Errorf("%w: %w", classify(err, ErrConnect, ErrConnectTimeout), err)
+	case p.cfg.TLS != nil:
+		nc, err = p.handshake(ctx, nc)
+	}
 	if err != nil && p.gone.Err() != nil {
 		return nil, ErrClosed
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", classify(err, ErrConnect, ErrConnectTimeout), err)
-	}
-	tcp, _ := nc.(*net.TCPConn)
-	if p.cfg.TLS != nil {
-		if nc, err = p.handshake(ctx, nc); err != nil {
-			return nil, err
-		}
+		return nil, err
 	}
 	c := &Conn{Conn: wire.NewConn(nc, tcp)}
 	p.mu.Lock()
