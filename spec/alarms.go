@@ -16,6 +16,11 @@ type Alarms struct {
 	// UnhealthyTargets is the number of unhealthy targets above which to alarm: 0 to 1000.
 	// Default 0, any.
 	UnhealthyTargets int `yaml:"unhealthy_targets"`
+	// HealthyTargets are the shares of healthy targets below which to alarm.
+	HealthyTargets HealthyTargets `yaml:"healthy_targets"`
+	// CertificateExpiry is how long before a certificate ends to alarm: 1 to 90 days (24h to
+	// 2160h). Default 720h, 30 days.
+	CertificateExpiry time.Duration `yaml:"certificate_expiry"`
 	// ResponseTime are the times above which to alarm.
 	ResponseTime ResponseTime `yaml:"response_time"`
 	// Connections is the share of proxy.max_connections, and of what the database allows,
@@ -27,7 +32,10 @@ type Alarms struct {
 
 func (a *Alarms) setDefaults() {
 	a.ErrorRate, a.MinimumRequests, a.Connections = 1, 100, 80
+	a.CertificateExpiry = 30 * day
 }
+
+const day = 24 * time.Hour
 
 func (a *Alarms) limits() limits {
 	return limits{
@@ -35,6 +43,29 @@ func (a *Alarms) limits() limits {
 		"minimum_requests":  between(1, 1_000_000),
 		"unhealthy_targets": between(0, MaxTargets),
 		"connections":       between(Percent(1), Percent(100)),
+
+		"certificate_expiry": days(1, 90),
+	}
+}
+
+// HealthyTargets are shares of the registered targets of a group.
+type HealthyTargets struct {
+	// Warning is the share below which someone should look: 0% to 100%. Default 80%.
+	Warning Percent `yaml:"warning"`
+	// Critical is the share below which the service counts as down: 0% to 100%, at most
+	// Warning. Default 50%.
+	Critical Percent `yaml:"critical"`
+}
+
+func (h *HealthyTargets) setDefaults() { h.Warning, h.Critical = 80, 50 }
+
+func (h *HealthyTargets) limits() limits {
+	return limits{"warning": between(Percent(0), Percent(100)), "critical": between(Percent(0), Percent(100))}
+}
+
+func (h *HealthyTargets) check(c *checker, path string) {
+	if h.Critical > h.Warning {
+		c.refuse(field(path, "critical"), "is above warning", h.Critical.String(), "at most "+h.Warning.String())
 	}
 }
 

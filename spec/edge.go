@@ -55,6 +55,11 @@ var (
 	fixedHeaders = []string{"connection", "content_encoding", "content_length", "content_type", "date", "keep_alive", "set_cookie", "trailer", "transfer_encoding", "upgrade"}
 )
 
+// Present tells whether the edge does anything, so that AWS needs CloudFront for it.
+func (e *Edge) Present() bool {
+	return e.Compression.Enabled || len(e.Static) > 0 || len(e.Cache) > 0 || len(e.ResponseHeaders) > 0 || len(e.ErrorPages) > 0
+}
+
 func (e *Edge) limits() limits {
 	return limits{
 		"static":           atMost(MaxCacheBehaviors),

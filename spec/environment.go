@@ -77,11 +77,18 @@ func (e *Environment) complete() {
 	for i := range e.Edge.Cache {
 		e.Edge.Cache[i].complete()
 	}
+	e.Data.complete()
 	e.AWS.VPC.complete()
 	for name, f := range e.Fleets {
 		f.complete()
 		e.Fleets[name] = f
 	}
+}
+
+// ResourceName is the name of a stack or resource of the environment on AWS:
+// <app>-<environment>-<what>, by which functions and people find it.
+func (e *Environment) ResourceName(what string) string {
+	return e.App + "-" + e.Name + "-" + what
 }
 
 // loadBalancerName joins application and environment to a name that AWS takes.

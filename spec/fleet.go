@@ -11,6 +11,15 @@ import (
 type Fleet struct {
 	// InstanceType is EC2's, such as t3.large.
 	InstanceType string `yaml:"instance_type"`
+	// InstanceTypes are further types to take when there is none of InstanceType, all of its
+	// architecture; at most 39. Default: none.
+	InstanceTypes []string `yaml:"instance_types"`
+	// AMI is the image's id. Default: the newest Amazon Linux 2023 of the architecture.
+	AMI string `yaml:"ami"`
+	// VolumeSize of the root volume, in GiB: 8 to 16384. Default 20.
+	VolumeSize int `yaml:"volume_size"`
+	// Spot says how much of the fleet is spare capacity that AWS may take back.
+	Spot Spot `yaml:"spot"`
 	// Capacity is how many instances there are.
 	Capacity Capacity `yaml:"capacity"`
 	// Scaling says when there are more or fewer.
@@ -25,6 +34,8 @@ type Fleet struct {
 	Queues []string `yaml:"queues"`
 	// Concurrency is how many tasks a worker runs at once: 1 to 1000; with Queues only.
 	Concurrency int `yaml:"concurrency"`
+	// Maintenance says how far capacity may move while instances are replaced.
+	Maintenance Maintenance `yaml:"maintenance"`
 	// Drain says how an instance ends.
 	Drain Drain `yaml:"drain"`
 }
@@ -37,21 +48,32 @@ const (
 	MaxConcurrency = 1000
 	MaxGracePeriod = 2 * time.Hour
 	MaxWarmup      = 2 * time.Hour
+
+	// MaxInstanceTypes is how many overrides a group has, the first type one of them.
+	MaxInstanceTypes  = 40
+	DefaultVolumeSize = 20
 )
 
 var (
+	amiShape          = regexp.MustCompile(`^ami-([0-9a-f]{8}|[0-9a-f]{17})$`)
 	instanceTypeShape = regexp.MustCompile(`^[a-z][a-z0-9-]*[0-9][a-z0-9-]*\.(nano|micro|small|medium|large|[0-9]*xlarge|metal(-[0-9]+xl)?)$`)
 	queueShape        = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`)
 	fileShape         = regexp.MustCompile(`^[^\x00-\x1f\x7f]{1,1000}$`)
 )
 
-func (f *Fleet) setDefaults() { f.HealthCheckGracePeriod = 300 * time.Second }
+func (f *Fleet) setDefaults() {
+	f.HealthCheckGracePeriod = 300 * time.Second
+	f.VolumeSize = DefaultVolumeSize
+}
 
 func (f *Fleet) complete() { f.Capacity.complete() }
 
 func (f *Fleet) limits() limits {
 	return limits{
 		"instance_type":             required(like(instanceTypeShape, "an EC2 instance type such as t3.large")),
+		"instance_types":            both(atMost(MaxInstanceTypes-1), each(like(instanceTypeShape, "an EC2 instance type such as t3.large"))),
+		"ami":                       like(amiShape, "the id of an AMI"),
+		"volume_size":               between(8, 16384),
 		"health_check_grace_period": seconds(0, MaxGracePeriod),
 		"user_data":                 like(fileShape, "a file"),
 		"queues":                    each(like(queueShape, "1 to 128 letters, digits and _ . -")),
@@ -70,12 +92,103 @@ func (f *Fleet) check(c *checker, path string) {
 	for i, q := range f.Queues {
 		c.unique(seen, q, element(field(path, "queues"), i))
 	}
+	types := map[string]string{f.InstanceType: field(path, "instance_type")}
+	for i, t := range f.InstanceTypes {
+		at := element(field(path, "instance_types"), i)
+		c.unique(types, t, at)
+		if Architecture(t) != f.Architecture() {
+			c.refuse(at, "has another architecture than instance_type", quote(t), "a type of "+f.Architecture())
+		}
+	}
+	if f.Scaling.QueueDepth > 0 && len(f.Queues) == 0 {
+		c.refuse(field(path, "scaling.queue_depth"), "needs queues", fmt.Sprint(f.Scaling.QueueDepth), "0, or queues")
+	}
 	served := c.isUnread("target_groups")
 	for i := range c.env.TargetGroups {
 		served = served || path == field("fleets", c.env.TargetGroups[i].Fleet)
 	}
 	if f.Scaling.RequestCountPerTarget > 0 && !served {
 		c.refuse(field(path, "scaling.request_count_per_target"), "needs a target group that names this fleet", fmt.Sprint(f.Scaling.RequestCountPerTarget), "0")
+	}
+}
+
+// Architectures of instances, as EC2 calls them.
+const (
+	ArchitectureX86 = "x86_64"
+	ArchitectureARM = "arm64"
+)
+
+// gravitonShape: a g after the generation, as in t4g and m7gd, is AWS's own processor; g5g too.
+var gravitonShape = regexp.MustCompile(`^([a-z]+[0-9]+g[a-z]*|a1)\.`)
+
+// Architecture is that of an instance type, which its name tells.
+//
+// https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-type-names.html
+func Architecture(instanceType string) string {
+	if gravitonShape.MatchString(instanceType) {
+		return ArchitectureARM
+	}
+	return ArchitectureX86
+}
+
+// Architecture is that of the fleet's instances.
+func (f *Fleet) Architecture() string { return Architecture(f.InstanceType) }
+
+// Spot says how much of a fleet is spare capacity, which AWS may take back with two
+// minutes' notice.
+//
+// https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-mixed-instances-groups.html
+type Spot struct {
+	// Percentage of the instances beyond OnDemandBase that are spot instances: 0 to 100.
+	// Default 0.
+	Percentage int `yaml:"percentage"`
+	// OnDemandBase is how many instances are never spot instances. Default 0.
+	OnDemandBase int `yaml:"on_demand_base"`
+	// CapacityRebalancing replaces instances that are likely to be taken back before they are.
+	// Default false.
+	CapacityRebalancing bool `yaml:"capacity_rebalancing"`
+}
+
+func (s *Spot) limits() limits {
+	return limits{"percentage": between(0, 100), "on_demand_base": between(0, MaxCapacity)}
+}
+
+func (s *Spot) check(c *checker, path string) {
+	if s.Percentage > 0 {
+		return
+	}
+	if s.OnDemandBase > 0 {
+		c.refuse(field(path, "on_demand_base"), "is for fleets with spot instances", fmt.Sprint(s.OnDemandBase), "0, or a percentage")
+	}
+	if s.CapacityRebalancing {
+		c.refuse(field(path, "capacity_rebalancing"), "is for fleets with spot instances", "true", "false, or a percentage")
+	}
+}
+
+// Maintenance says how far capacity may move while instances are replaced, in percent of
+// the desired capacity.
+//
+// https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-instance-maintenance-policy.html
+type Maintenance struct {
+	// MinHealthyPercentage is the least: 0 to 100. Default 100, which launches before it ends.
+	MinHealthyPercentage int `yaml:"min_healthy_percentage"`
+	// MaxHealthyPercentage is the most: 100 to 200, and at most 100 above the least. Default
+	// 110.
+	MaxHealthyPercentage int `yaml:"max_healthy_percentage"`
+}
+
+func (m *Maintenance) setDefaults() { m.MinHealthyPercentage, m.MaxHealthyPercentage = 100, 110 }
+
+func (m *Maintenance) limits() limits {
+	return limits{"min_healthy_percentage": between(0, 100), "max_healthy_percentage": between(100, 200)}
+}
+
+func (m *Maintenance) check(c *checker, path string) {
+	if m.MaxHealthyPercentage-m.MinHealthyPercentage > 100 {
+		c.refuse(field(path, "max_healthy_percentage"), "is more than 100 above min_healthy_percentage", fmt.Sprint(m.MaxHealthyPercentage), fmt.Sprintf("at most %d", m.MinHealthyPercentage+100))
+	}
+	if m.MinHealthyPercentage == 100 && m.MaxHealthyPercentage == 100 {
+		c.refuse(path, "leaves no instance to be replaced", "100 and 100", "a lower min_healthy_percentage or a higher max_healthy_percentage")
 	}
 }
 
@@ -120,6 +233,9 @@ type Scaling struct {
 	// RequestCountPerTarget is the mean to keep, in requests per target and minute, or 0 for
 	// off. Default 0.
 	RequestCountPerTarget int `yaml:"request_count_per_target"`
+	// QueueDepth is how many waiting tasks there may be for each instance, in the queue that
+	// has the most, or 0 for off; fleets with Queues only. Default 0.
+	QueueDepth int `yaml:"queue_depth"`
 	// Warmup is how long a new instance's numbers do not count: 0s to 2h. Default 300s.
 	Warmup time.Duration `yaml:"warmup"`
 }
@@ -130,6 +246,7 @@ func (s *Scaling) limits() limits {
 	return limits{
 		"cpu_utilization":          zeroOr("off", between(1, 100)),
 		"request_count_per_target": between(0, 1_000_000_000),
+		"queue_depth":              between(0, 1_000_000),
 		"warmup":                   seconds(0, MaxWarmup),
 	}
 }

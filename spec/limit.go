@@ -78,6 +78,15 @@ func seconds(lo, hi time.Duration) limit {
 	return l
 }
 
+// days allows whole days from lo to hi: what AWS counts in days.
+func days(lo, hi int) limit {
+	l := between(time.Duration(lo)*day, time.Duration(hi)*day)
+	inner := l.ok
+	l.want += ", in whole days of 24h"
+	l.ok = func(v reflect.Value) bool { return inner(v) && v.Int()%int64(day) == 0 }
+	return l
+}
+
 // oneOf allows these strings; nothing at all as well, unless the field is required.
 func oneOf[T ~string](values ...T) limit {
 	words := make([]string, len(values))

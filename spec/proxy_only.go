@@ -239,6 +239,7 @@ func (e *Environment) NotServed() []string {
 	add("waf.managed", len(e.WAF.Managed) > 0)
 	add("waf.rate_limits", len(e.WAF.RateLimits) > 0)
 	add("waf.ip_sets", len(e.WAF.IPSets) > 0)
+	add("waf.geo_match", !e.WAF.GeoMatch.absent())
 	add("proxy.trusted_proxies", len(e.Proxy.TrustedProxies) > 0)
 	add("proxy.elbv2_api", !e.Proxy.ELBv2API.absent())
 	add("proxy.admin.users", len(e.Proxy.Admin.Users) > 0)

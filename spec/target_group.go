@@ -47,6 +47,11 @@ type TargetGroup struct {
 	HealthCheck HealthCheck `yaml:"health_check"`
 	// TargetGroupHealth says when the group fails open.
 	TargetGroupHealth TargetGroupHealth `yaml:"target_group_health"`
+	// TargetControlPort is where the agent of the target optimizer listens on each target: 1
+	// to 65535, or 0 for no target optimizer. With it a target gets at most as many requests
+	// at once as its agent allows. AWS only, and fixed once the group is made. Default 0.
+	// ALB: TargetControlPort.
+	TargetControlPort int `yaml:"target_control_port"`
 	// Targets are registered when the container starts, and on AWS when the group has no
 	// Fleet. Default: none.
 	Targets []Target `yaml:"targets"`
@@ -106,6 +111,7 @@ func (g *TargetGroup) limits() limits {
 		"protocol_version":     required(oneOf(ProtocolVersionHTTP1, ProtocolVersionHTTP2, ProtocolVersionGRPC)),
 		"target_type":          oneOf(TargetTypeInstance, TargetTypeIP),
 		"port":                 between(1, MaxPort),
+		"target_control_port":  zeroOr("no target optimizer", between(1, MaxPort)),
 		"algorithm":            required(oneOf(RoundRobin, LeastOutstandingRequests, WeightedRandom)),
 		"slow_start":           zeroOr("off", seconds(MinSlowStart, MaxSlowStart)),
 		"deregistration_delay": seconds(0, MaxDeregistrationDelay),

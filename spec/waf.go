@@ -24,6 +24,8 @@ type WAF struct {
 	RateLimits []RateLimit `yaml:"rate_limits"`
 	// IPSets allow, block or count blocks of addresses. Default: none.
 	IPSets map[string]IPSet `yaml:"ip_sets"`
+	// GeoMatch decides by the country that an address is in. Default: off.
+	GeoMatch GeoMatch `yaml:"geo_match"`
 }
 
 // Values of WAF.DefaultAction and IPSet.Action.
@@ -50,6 +52,11 @@ func ManagedRuleGroups() map[string]string {
 		"php":              "AWSManagedRulesPHPRuleSet",
 		"wordpress":        "AWSManagedRulesWordPressRuleSet",
 	}
+}
+
+// Present tells whether the firewall does anything, so that AWS needs a web ACL for it.
+func (w *WAF) Present() bool {
+	return w.DefaultAction == WAFBlock || len(w.Managed) > 0 || len(w.RateLimits) > 0 || len(w.IPSets) > 0 || !w.GeoMatch.absent()
 }
 
 // Limits of a web ACL.
@@ -134,6 +141,39 @@ func (r *RateLimit) limits() limits {
 func (r *RateLimit) check(c *checker, path string) {
 	if r.Key == "all" && r.Path == "" {
 		c.refuse(field(path, "path"), "is missing", "", "the beginning of a path, as key is all")
+	}
+}
+
+// GeoMatch decides by country, after IPSets.
+//
+// https://docs.aws.amazon.com/waf/latest/developerguide/waf-rule-statement-type-geo-match.html
+type GeoMatch struct {
+	// CountryCodes are ISO 3166 codes of two letters; at most 50.
+	CountryCodes []string `yaml:"country_codes"`
+	// Action is block or count. Default block.
+	Action string `yaml:"action"`
+}
+
+// MaxCountryCodes bounds GeoMatch.CountryCodes.
+const MaxCountryCodes = 50
+
+var countryShape = regexp.MustCompile(`^[A-Z]{2}$`)
+
+func (g *GeoMatch) setDefaults() { g.Action = WAFBlock }
+
+func (g *GeoMatch) absent() bool { return len(g.CountryCodes) == 0 }
+
+func (g *GeoMatch) limits() limits {
+	return limits{
+		"country_codes": both(atMost(MaxCountryCodes), each(like(countryShape, "two capital letters such as NL"))),
+		"action":        required(oneOf(WAFBlock, WAFCount)),
+	}
+}
+
+func (g *GeoMatch) check(c *checker, path string) {
+	seen := map[string]string{}
+	for i, code := range g.CountryCodes {
+		c.unique(seen, code, element(field(path, "country_codes"), i))
 	}
 }
 
