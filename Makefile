@@ -25,9 +25,14 @@ help: ## List the commands
 run: ## Run the load balancer and three demo targets here (needs nothing but Go)
 	go run ./proxy demo
 
+# The CDK app runs in Node, which is told not to complain of being old.
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
+
 .PHONY: test
-test: ## Run all unit and integration tests with the race detector
-	go test -race ./...
+test: ## Run all unit and integration tests, with the race detector but for the CDK app (needs Node)
+	@command -v node >/dev/null || { echo 'make test: infra needs Node 20 or newer; on Debian: apt-get install nodejs npm' >&2; exit 1; }
+	go test -race $$(go list ./... | grep -v /infra)
+	go test ./infra/...
 	go test -run Allocat ./proxy/internal/server/ # which cannot be counted under the race detector
 
 .PHONY: lint
@@ -78,9 +83,37 @@ image: build ## Build the container image with podman or docker
 	echo 'evenkeel:x:65532:' >dist/image/group
 	$(CONTAINER) build $(if $(filter podman,$(CONTAINER)),--format docker) --build-arg VERSION=$(VERSION) -t $(IMAGE) -f proxy/Dockerfile dist/image
 
+# What CDK makes of an environment file, one folder an environment.
+ASSEMBLY = cdk.out/$(or $(ENV),$(error which environment? Say ENV=dev, ENV=staging or ENV=prod))
+CDK      = npx --no-install cdk --app '$(ASSEMBLY)'
+
+.PHONY: synth
+synth: node_modules/.package-lock.json ## Write the CloudFormation templates of ENV to cdk.out/ENV
+	npx --no-install cdk synth --strict --quiet -c env=$(ENV) --output '$(ASSEMBLY)'
+
+.PHONY: diff
+diff: synth ## Compare ENV with what is deployed (needs AWS credentials)
+	$(CDK) diff --strict
+
+.PHONY: deploy
+deploy: synth ## Deploy ENV (needs AWS credentials and, once an account and region, cdk bootstrap)
+	$(CDK) deploy --strict --all
+
+.PHONY: destroy
+destroy: synth ## Delete what ENV has on AWS but for what is kept: logs, files, snapshots
+	$(CDK) destroy --all
+
+.PHONY: cost
+cost: synth ## Estimate what ENV costs a month, by resource
+	go run ./infra/estimate -assembly '$(ASSEMBLY)'
+
+node_modules/.package-lock.json: package.json package-lock.json
+	npm ci --no-audit --no-fund
+	touch $@
+
 .PHONY: clean
 clean: ## Remove what was built
-	rm -rf dist
+	rm -rf dist cdk.out
 
 $(LINTER):
 	GOBIN='$(TOOLS)' go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)

@@ -146,3 +146,12 @@ func code(s string) (int, bool) {
 	n, err := strconv.Atoi(s)
 	return n, err == nil
 }
+
+// FixedPort is the port of checks that do not go where requests go, and whether there is one.
+func (h *HealthCheck) FixedPort() (int, bool) {
+	if h.Port == TrafficPort {
+		return 0, false
+	}
+	p, err := strconv.Atoi(h.Port)
+	return p, err == nil
+}

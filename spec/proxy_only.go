@@ -246,9 +246,9 @@ func (e *Environment) NotServed() []string {
 	return paths
 }
 
-// notServed warns of what NotServed lists.
-func (c *checker) notServed() {
-	for _, path := range c.env.NotServed() {
-		c.warn(path, fmt.Sprintf("is accepted, but the container of this version does not act on %s", path[strings.LastIndex(path, ".")+1:]), "", "")
+// WarnOfNotServed is the Inspection that warns of what NotServed lists.
+func WarnOfNotServed(env *Environment, report Report) {
+	for _, path := range env.NotServed() {
+		report.Warn(path, fmt.Sprintf("is accepted, but the container of this version does not act on %s", path[strings.LastIndex(path, ".")+1:]), "", "")
 	}
 }

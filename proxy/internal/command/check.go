@@ -48,7 +48,7 @@ func (c checkCommand) Run(s *streams) error {
 
 // checkEnvironment holds a file to what an environment can say and this program can do.
 func checkEnvironment(file string) (env *spec.Environment, problems, warnings spec.Problems) {
-	return spec.Check(file, inspectSSLPolicies)
+	return spec.Check(file, inspectSSLPolicies, spec.WarnOfNotServed)
 }
 
 // warning is a problem as a line that says that it is none, where compilers say it.

@@ -1,0 +1,193 @@
+package stacks_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// finding is a line of a report of cdk-nag.
+type finding struct {
+	RuleID     string `json:"ruleId"`
+	ResourceID string `json:"resourceId"`
+	Compliance string `json:"compliance"`
+	Reason     string `json:"exceptionReason"`
+	RuleInfo   string `json:"ruleInfo"`
+}
+
+func findings(t *testing.T, s *synthesized) []finding {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(s.folder, "AwsSolutions-*-NagReport.json"))
+	if err != nil || len(files) != len(s.assembly.Stacks) {
+		t.Fatalf("%s has %d reports (%v), want one for each of %d stacks", s.name, len(files), err, len(s.assembly.Stacks))
+	}
+	var all []finding
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var report struct{ Lines []finding }
+		if err := json.Unmarshal(text, &report); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, report.Lines...)
+	}
+	return all
+}
+
+// TestNoFindingIsUnacknowledged reads the reports of the AwsSolutions pack. Each acceptance is
+// a sentence.
+func TestNoFindingIsUnacknowledged(t *testing.T) {
+	each(t, func(t *testing.T, s *synthesized) {
+		compliant := 0
+		for _, f := range findings(t, s) {
+			switch f.Compliance {
+			case "Compliant":
+				compliant++
+			case "N/A":
+			case "Suppressed":
+				if !isSentence(reason(f)) {
+					t.Errorf("%s on %s is accepted with %q, which is no sentence", f.RuleID, f.ResourceID, f.Reason)
+				}
+			default:
+				t.Errorf("%s on %s: %s: %s", f.RuleID, f.ResourceID, f.Compliance, f.RuleInfo)
+			}
+		}
+		if compliant < 5 {
+			t.Errorf("%d rules found something compliant: the pack did not run", compliant)
+		}
+	})
+}
+
+// reason is the sentence, without the finding that stands in brackets before it.
+func reason(f finding) string {
+	if _, rest, ok := strings.Cut(f.Reason, "] "); ok && strings.HasPrefix(f.Reason, "[") {
+		return rest
+	}
+	return f.Reason
+}
+
+func isSentence(s string) bool {
+	return len(strings.Fields(s)) >= 6 && strings.HasSuffix(s, ".") && strings.ToUpper(s[:1]) == s[:1]
+}
+
+// TestEveryAcknowledgementAccepts refuses acceptances of what nobody finds.
+func TestEveryAcknowledgementAccepts(t *testing.T) {
+	used, given := map[string]bool{}, map[string]string{}
+	for _, s := range made {
+		for _, f := range findings(t, s) {
+			if f.Compliance == "Suppressed" {
+				used[reason(f)] = true
+			}
+		}
+		for _, r := range s.assembly.All("") {
+			data, ok := r.Metadata["cdk_nag"].(map[string]any)
+			if !ok {
+				continue
+			}
+			rules, _ := data["rules_to_suppress"].([]any)
+			for _, rule := range rules {
+				m, _ := rule.(map[string]any)
+				text, _ := m["reason"].(string)
+				given[text] = fmt.Sprintf("%v on %s", m["id"], r.Name())
+			}
+		}
+	}
+	if len(given) == 0 {
+		t.Fatal("no acceptance was read")
+	}
+	for text, where := range given {
+		if !used[text] {
+			t.Errorf("%s: nothing is found that is accepted with %q", where, text)
+		}
+	}
+}
+
+// TestCDKValidationIsSilent reads the reports of CDK's own validation of templates, which the
+// flags in cdk.json make strict.
+func TestCDKValidationIsSilent(t *testing.T) {
+	flags, err := context()
+	if err != nil || flags["@aws-cdk/core:validateAgainstDefaultRules"] != true {
+		t.Errorf("cdk.json: the validation is not strict (%v)", err)
+	}
+	ran := 0
+	each(t, func(t *testing.T, s *synthesized) {
+		text, err := os.ReadFile(filepath.Join(s.folder, "validation-report.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var report struct {
+			PluginReports []struct {
+				PluginName string
+				Violations []json.RawMessage
+			}
+		}
+		if err := json.Unmarshal(text, &report); err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range report.PluginReports {
+			ran++
+			for _, v := range p.Violations {
+				t.Errorf("%s: %s", p.PluginName, v)
+			}
+		}
+	})
+	// A report is of what was found, accepted or not. Amazon Linux's parameter in place of an
+	// image's id is always found.
+	if ran == 0 {
+		t.Error("nothing was validated")
+	}
+}
+
+// TestAcceptedFindingsAreListed writes what was accepted for people who review it: every star
+// of IAM among it.
+func TestAcceptedFindingsAreListed(t *testing.T) {
+	type accepted struct{ rule, reason string }
+	where := map[accepted]map[string]bool{}
+	for _, s := range made {
+		for _, f := range findings(t, s) {
+			if f.Compliance != "Suppressed" {
+				continue
+			}
+			key := accepted{f.RuleID, reason(f)}
+			if where[key] == nil {
+				where[key] = map[string]bool{}
+			}
+			stack, path, _ := strings.Cut(f.ResourceID, "/")
+			where[key][strings.TrimPrefix(stack, s.env.ResourceName(""))+" `"+path+"`"] = true
+		}
+	}
+	var text bytes.Buffer
+	text.WriteString("# Accepted findings\n\nWhat cdk-nag's AwsSolutions pack finds in the stacks and why it stays, every star in an IAM policy\n" +
+		"among it. Generated by `go test ./infra/stacks -update`; a finding that is not here fails the synthesis.\n\n" +
+		"| Rule | Reason | Where, for instance |\n| --- | --- | --- |\n")
+	keys := slices.SortedFunc(maps.Keys(where), func(a, b accepted) int {
+		return strings.Compare(a.rule+a.reason, b.rule+b.reason)
+	})
+	for _, k := range keys {
+		first := slices.Sorted(maps.Keys(where[k]))[0]
+		fmt.Fprintf(&text, "| %s | %s | %s |\n", k.rule, strings.ReplaceAll(k.reason, "|", `\|`), first)
+	}
+	fresh(t, "../../docs/reference/accepted-findings.md", text.Bytes())
+}
+
+// fresh holds a generated file to what it would be today.
+func fresh(t *testing.T, name string, want []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(name, want, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(name)
+	if err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%s is not what the source makes of it: run go test ./infra/stacks -update (%v)", name, err)
+	}
+}
