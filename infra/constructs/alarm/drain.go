@@ -1,18 +1,30 @@
 package alarm
 
-import "time"
+import (
+	"fmt"
+	"time"
 
-// oldMessage is the age of a message, in seconds, at which the function has had it for many
-// tries: it takes a message within seconds and puts none back for longer than the queue's
-// longest delay, during which the message has no age.
-const oldMessage = 600
+	"github.com/evenkeel/evenkeel/spec"
+)
+
+// A message is old when the function has had it for many tries. It takes messages within
+// seconds, but sends one that it is not done with again with a delay, a third of a heartbeat
+// at most, and AWS does not say that a message ages only after that.
+const (
+	oldMessage = 600 * time.Second
+	lateness   = 300 * time.Second
+	// longestDelay is SQS's.
+	longestDelay = 900 * time.Second
+	// delaysPerHeartbeat is how often the function looks at an instance in one heartbeat.
+	delaysPerHeartbeat = 3
+)
 
 // Kinds of alarms on the function that drains instances.
 var (
 	DrainQueueAge = Kind{
 		Name: "drain-queue-age", Severity: Warning,
 		Meaning: "Messages about terminating instances are not worked off.",
-		Measure: "ApproximateAgeOfOldestMessage, Maximum", Limit: "> 600 s", Comparison: Above,
+		Measure: "ApproximateAgeOfOldestMessage, Maximum", Limit: fmt.Sprintf("> %.0f s, or a third of `fleets.*.drain.heartbeat` (%.0f s at most) + %.0f s if that is more", oldMessage.Seconds(), longestDelay.Seconds(), lateness.Seconds()), Comparison: Above,
 		Window: minutes(3, 3), Missing: NotBreaching, MissingReason: "an idle queue stops reporting",
 	}
 	DrainDeadLetters = Kind{
@@ -52,7 +64,7 @@ func FunctionMetric(functionName, metric, statistic string) Metric {
 }
 
 func (l *list) drain(d *Drain) {
-	l.add(DrainQueueAge, "", oldMessage, SQSMetric(d.QueueName, "ApproximateAgeOfOldestMessage", "Maximum"))
+	l.add(DrainQueueAge, "", tooOld(l.env).Seconds(), SQSMetric(d.QueueName, "ApproximateAgeOfOldestMessage", "Maximum"))
 	l.add(DrainDeadLetters, "", 0, SQSMetric(d.DeadLetterQueueName, "ApproximateNumberOfMessagesVisible", "Maximum"))
 	l.add(DrainErrors, "", 0, FunctionMetric(d.FunctionName, "Errors", "Sum"))
 	l.add(DrainThrottles, "", 0, FunctionMetric(d.FunctionName, "Throttles", "Sum"))
@@ -60,4 +72,13 @@ func (l *list) drain(d *Drain) {
 		OwnMetric(l.env, MetricDrainAbandoned, "Sum").as("abandoned"),
 		OwnMetric(l.env, MetricDrainFailed, "Sum").as("failed"),
 	).Formulas = []Formula{{"bad", "SUM([abandoned, failed])"}}
+}
+
+// tooOld is the age at which a message is old in the environment.
+func tooOld(env *spec.Environment) time.Duration {
+	age := oldMessage
+	for _, fleet := range env.Fleets {
+		age = max(age, min(fleet.Drain.Heartbeat/delaysPerHeartbeat, longestDelay)+lateness)
+	}
+	return age
 }

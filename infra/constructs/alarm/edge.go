@@ -61,8 +61,8 @@ func (l *list) certificate(c Certificate) {
 func (l *list) distribution(d *Distribution) {
 	l.add(EdgeErrorRate, "", float64(l.env.Alarms.ErrorRate),
 		DistributionMetric(d, "Requests", "Sum").as("requests"),
-		DistributionMetric(d, "5xxErrorRate", "Average").as("rate"),
-	).Formulas = []Formula{{"share", fmt.Sprintf("IF(requests >= %d, rate, 0)", l.env.Alarms.MinimumRequests)}}
+		DistributionMetric(d, "5xxErrorRate", "Average").as("percentage"),
+	).Formulas = []Formula{{"share", fmt.Sprintf("IF(requests >= %d, percentage, 0)", l.env.Alarms.MinimumRequests)}}
 }
 
 func (l *list) webACL(w *WebACL) {

@@ -1,6 +1,9 @@
 package alarm
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // oldHealth is the age of the last complete round of checks, in seconds, at which it says
 // nothing about now. A round begins every minute.
@@ -17,7 +20,7 @@ var (
 	HealthAge = Kind{
 		Name: "health-age", Severity: Warning,
 		Meaning: "The aggregated health is out of date: the health function has not finished a round of checks.",
-		Measure: MetricHealthAge + ", Maximum", Limit: "> 180 s", Comparison: Above,
+		Measure: MetricHealthAge + ", Maximum", Limit: fmt.Sprintf("> %d s", oldHealth), Comparison: Above,
 		Window: minutes(5, 5), Missing: Breaching, MissingReason: "a function that does not run cannot report how late it is",
 	}
 	DeepHealth = Kind{

@@ -58,7 +58,7 @@ func TestThresholdsAreTheFiles(t *testing.T) {
 		"fleet-cpu-web": 90, "fleet-cpu-workers-jobs": 90, "fleet-cpu-workers-maintenance": 90,
 		"terminating-stuck-web": 0, "terminating-stuck-workers-jobs": 0, "terminating-stuck-workers-maintenance": 0,
 		"queue-depth-jobs": 160, "queue-depth-maintenance": 100, "queue-depth-default": 100,
-		"drain-queue-age": 600, "drain-dead-letters": 0, "drain-errors": 0, "drain-throttles": 0, "drain-outcome": 0,
+		"drain-queue-age": 1200, "drain-dead-letters": 0, "drain-errors": 0, "drain-throttles": 0, "drain-outcome": 0,
 		"health-errors": 0, "health-age": 180, "deep-health": 60,
 		"database-connections-primary": 280, "database-connections-replica-1": 280, "database-proxy-connections": 70,
 		"database-cpu-primary": 90, "database-cpu-replica-1": 90,
@@ -182,6 +182,19 @@ func TestStuckIsLongerThanDraining(t *testing.T) {
 			if got := time.Duration(a.Window.Datapoints) * a.Window.Period; got <= least || got > least+2*time.Hour {
 				t.Errorf("%s waits %v, draining takes up to %v", a.Name, got, least)
 			}
+		}
+	}
+}
+
+func TestMessagesOfShortHeartbeatsAreOldSooner(t *testing.T) {
+	env := whole(t)
+	for name, fleet := range env.Fleets {
+		fleet.Drain.Heartbeat = 5 * time.Minute
+		env.Fleets[name] = fleet
+	}
+	for _, a := range alarm.Inventory(env, alarm.Subjects{Drain: everything().Drain}) {
+		if a.Kind.Name == alarm.DrainQueueAge.Name && a.Threshold != 600 {
+			t.Errorf("a message is old at %v s, want 600", a.Threshold)
 		}
 	}
 }

@@ -118,7 +118,7 @@ func exists(whole map[string]any, path string) bool {
 			at, _ = whole["$defs"].(map[string]any)[strings.TrimPrefix(ref, "#/$defs/")].(map[string]any)
 		}
 	}
-	for _, part := range strings.Split(strings.ReplaceAll(path, "[]", ".[]"), ".") {
+	for part := range strings.SplitSeq(strings.ReplaceAll(path, "[]", ".[]"), ".") {
 		follow()
 		switch part {
 		case "*":

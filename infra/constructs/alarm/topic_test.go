@@ -144,6 +144,7 @@ func TestNagFindsNothing(t *testing.T) {
 	annotations := assertions.Annotations_FromStack(s)
 	rules := assertions.Match_StringLikeRegexp(new("AwsSolutions"))
 	for _, found := range append(*annotations.FindError(new("*"), rules), *annotations.FindWarning(new("*"), rules)...) {
-		t.Error(found.Entry.Data)
+		text, _ := json.Marshal(found)
+		t.Errorf("%s", text)
 	}
 }

@@ -265,7 +265,8 @@ func TestBodyParsesInTheTemplate(t *testing.T) {
 		t.Errorf("%d dashboards, want one", found)
 	}
 	for _, e := range *assertions.Annotations_FromStack(stack).FindError(new("*"), assertions.Match_StringLikeRegexp(new("AwsSolutions"))) {
-		t.Error(e.Entry.Data)
+		text, _ := json.Marshal(e)
+		t.Errorf("%s", text)
 	}
 }
 
@@ -280,5 +281,39 @@ func TestSubsetsDraw(t *testing.T) {
 		"data":    {Cache: all.Cache},
 	} {
 		t.Run(name, func(t *testing.T) { widgets(t, dashboard.Body(env, s, "eu-west-1", nil)) })
+	}
+}
+
+func TestErrorsAreReckonedFromTheirMetrics(t *testing.T) {
+	for _, w := range whole(t, production(t)) {
+		if w.Properties.Title != "Errors" {
+			continue
+		}
+		ids, lines := map[string]string{}, map[string]string{}
+		for _, row := range w.Properties.Metrics {
+			options := row[len(row)-1].(map[string]any)
+			id, _ := options["id"].(string)
+			expression, formula := options["expression"].(string)
+			if !formula {
+				ids[id] = row[1].(string)
+				continue
+			}
+			for from, to := range ids {
+				expression = strings.ReplaceAll(expression, from, to)
+			}
+			ids[id] = expression
+			if label, ok := options["label"].(string); ok {
+				lines[label] = expression
+			}
+		}
+		for label, want := range map[string]string{
+			"4XX":                      "100 * SUM([HTTPCode_ELB_4XX_Count, HTTPCode_Target_4XX_Count]) / MAX([RequestCount, SUM([HTTPCode_ELB_4XX_Count, HTTPCode_Target_4XX_Count])])",
+			"5XX":                      "100 * SUM([HTTPCode_ELB_5XX_Count, HTTPCode_Target_5XX_Count]) / MAX([RequestCount, SUM([HTTPCode_ELB_5XX_Count, HTTPCode_Target_5XX_Count])])",
+			"5XX of the load balancer": "100 * HTTPCode_ELB_5XX_Count / MAX([RequestCount, HTTPCode_ELB_5XX_Count])",
+		} {
+			if lines[label] != want {
+				t.Errorf("%s is %s, want %s", label, lines[label], want)
+			}
+		}
 	}
 }

@@ -13,9 +13,9 @@ func TestBrokerIsAsTheFileSays(t *testing.T) {
 		if !in.Created() {
 			return
 		}
-		mode, in1 := "SINGLE_INSTANCE", subnets[:1]
+		mode, zones := "SINGLE_INSTANCE", subnets[:1]
 		if in.Deployment == spec.BrokerCluster {
-			mode, in1 = "CLUSTER_MULTI_AZ", subnets
+			mode, zones = "CLUSTER_MULTI_AZ", subnets
 		}
 		broker := m.one(t, "AWS::AmazonMQ::Broker")
 		broker.want(t, map[string]any{
@@ -24,7 +24,7 @@ func TestBrokerIsAsTheFileSays(t *testing.T) {
 			"EngineVersion":              in.EngineVersion,
 			"HostInstanceType":           in.InstanceType,
 			"DeploymentMode":             mode,
-			"SubnetIds":                  in1,
+			"SubnetIds":                  zones,
 			"SecurityGroups":             []string{brokerGroup},
 			"Logs":                       map[string]any{"General": true},
 			"AutoMinorVersionUpgrade":    true,

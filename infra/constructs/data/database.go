@@ -310,12 +310,8 @@ func (d *Database) pool(this constructs.Construct, props Props, instance rds.Cfn
 			ConnectionBorrowTimeout:   convert.Seconds(poolBorrowTimeout),
 		},
 	})
-	d.Host, d.Port = *pool.AttrEndpoint(), PoolPort
+	d.Host, d.Port = *pool.AttrEndpoint(), network.PoolPort
 }
-
-// PoolPort is that of the connection pool. RDS Proxy has no other, whatever the port of the
-// database behind it.
-const PoolPort = 5432
 
 // poolRole lets the pool read the one secret. Its policy is in it, so that the pool is not
 // made before the policy is.

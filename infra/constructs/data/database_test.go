@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/evenkeel/evenkeel/infra/constructs/data"
 	"github.com/evenkeel/evenkeel/infra/constructs/network"
 )
 
@@ -131,7 +130,7 @@ func TestPoolStandsInFrontWhereTheFileSays(t *testing.T) {
 		if in.ConnectionPool {
 			pool := m.named(t, "AWS::RDS::DBProxy", "DBProxyName", m.data.Database.Pool)
 			checkPool(t, m, pool, instance)
-			host, port = attribute(pool.id, "Endpoint"), data.PoolPort
+			host, port = attribute(pool.id, "Endpoint"), network.PoolPort
 		}
 		if got, want := m.shown(t, m.data.Database.Host), text(t, host); got != want || m.data.Database.Port != port {
 			t.Errorf("the application connects to %s:%d, want %s:%d", got, m.data.Database.Port, want, port)

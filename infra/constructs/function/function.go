@@ -159,10 +159,11 @@ func New(scope constructs.Construct, id string, props Props) *Function {
 		ReservedConcurrentExecutions: jsii.Number(props.ReservedConcurrency),
 		RecursiveLoop:                recursion,
 		Environment:                  convert.Map(variables),
+		LogGroup:                     logs.LogGroup_FromLogGroupName(this, new("OwnLogGroup"), logGroup.Ref()),
+		LoggingFormat:                lambda.LoggingFormat_JSON,
 		Role:                         f.role,
 	})
 	resource := code.Node().DefaultChild().(lambda.CfnFunction)
-	resource.SetLoggingConfig(&lambda.CfnFunction_LoggingConfigProperty{LogFormat: new("JSON"), LogGroup: logGroup.Ref()})
 	// Here and not among the properties, which would give the role a second, broader policy.
 	resource.SetTracingConfig(&lambda.CfnFunction_TracingConfigProperty{Mode: new("Active")})
 	if props.Network != nil {

@@ -3,6 +3,7 @@ package loadbalancer
 import (
 	"strconv"
 
+	cdk "github.com/aws/aws-cdk-go/awscdk/v2"
 	acm "github.com/aws/aws-cdk-go/awscdk/v2/awscertificatemanager"
 	elbv2 "github.com/aws/aws-cdk-go/awscdk/v2/awselasticloadbalancingv2"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -31,6 +32,7 @@ func (b *LoadBalancer) newListener(this constructs.Construct, props Props, l *sp
 		Certificates:       defaultCertificate(arns),
 		ListenerAttributes: listenerAttributes(l),
 		DefaultActions:     convert.Union(b.listenerAction(&l.DefaultAction)),
+		Tags:               &[]*cdk.CfnTag{{Key: new("Name"), Value: &l.Name}},
 	})
 	if len(arns) > 1 {
 		further := make([]*elbv2.CfnListenerCertificate_CertificateProperty, len(arns)-1)
