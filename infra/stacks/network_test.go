@@ -1,0 +1,105 @@
+package stacks_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/evenkeel/evenkeel/infra/template"
+)
+
+// TestNetworkIsAsTheFileSays counts zones, gateways and endpoints; a network that exists is
+// left alone.
+func TestNetworkIsAsTheFileSays(t *testing.T) {
+	each(t, func(t *testing.T, s *synthesized) {
+		vpc := s.env.AWS.VPC
+		want := map[string]int{
+			"AWS::EC2::VPC": 1, "AWS::EC2::Subnet": 2 * vpc.AvailabilityZones, "AWS::EC2::NatGateway": vpc.NATGateways,
+			"AWS::EC2::FlowLog": 1, "AWS::EC2::VPCEndpoint": 1,
+		}
+		if vpc.InterfaceEndpoints {
+			want["AWS::EC2::VPCEndpoint"] = 10
+		}
+		if vpc.ID != "" {
+			want = map[string]int{"AWS::EC2::VPC": 0, "AWS::EC2::Subnet": 0, "AWS::EC2::NatGateway": 0, "AWS::EC2::FlowLog": 0, "AWS::EC2::VPCEndpoint": 0}
+		}
+		for kind, n := range want {
+			if got := len(s.assembly.All(kind)); got != n {
+				t.Errorf("%d of %s, want %d", got, kind, n)
+			}
+		}
+		for _, subnet := range s.assembly.All("AWS::EC2::Subnet") {
+			if subnet.Bool("MapPublicIpOnLaunch") {
+				t.Errorf("%s gives out public addresses", subnet.Name())
+			}
+		}
+	})
+}
+
+// TestPrivateSubnetsHaveNoWayIn: their way out, if any, is a NAT gateway.
+func TestPrivateSubnetsHaveNoWayIn(t *testing.T) {
+	each(t, func(t *testing.T, s *synthesized) {
+		if s.env.AWS.VPC.ID != "" {
+			return
+		}
+		routes := map[*template.Resource]*template.Resource{}
+		for _, r := range s.assembly.All("AWS::EC2::Route") {
+			table, _, _ := s.assembly.Target(r.Stack, r.Get("RouteTableId"))
+			routes[table] = r
+		}
+		private := 0
+		for _, a := range s.assembly.All("AWS::EC2::SubnetRouteTableAssociation") {
+			subnet, _, _ := s.assembly.Target(a.Stack, a.Get("SubnetId"))
+			table, _, _ := s.assembly.Target(a.Stack, a.Get("RouteTableId"))
+			if !strings.Contains(subnet.Path, "PrivateSubnet") {
+				if routes[table] == nil || !routes[table].Has("GatewayId") {
+					t.Errorf("%s does not lead to the internet", subnet.Name())
+				}
+				continue
+			}
+			private++
+			route := routes[table]
+			if (route == nil) != (s.env.AWS.VPC.NATGateways == 0) || route != nil && !route.Has("NatGatewayId") {
+				t.Errorf("%s leads out by %v", subnet.Name(), route)
+			}
+		}
+		if private != s.env.AWS.VPC.AvailabilityZones {
+			t.Errorf("%d private subnets, want %d", private, s.env.AWS.VPC.AvailabilityZones)
+		}
+	})
+}
+
+// TestWhatTalksMay holds the rules between security groups to what has to talk: each pair is
+// let out on one side and in on the other.
+func TestWhatTalksMay(t *testing.T) {
+	s := of(t, "prod-with-functions")
+	may := map[string]bool{}
+	for _, r := range s.assembly.All("AWS::EC2::SecurityGroupIngress") {
+		from, _, ok := s.assembly.Target(r.Stack, r.Get("SourceSecurityGroupId"))
+		to, _, _ := s.assembly.Target(r.Stack, r.Get("GroupId"))
+		if ok {
+			may[short(from)+" > "+short(to)+" "+r.String("FromPort")] = true
+		}
+	}
+	for _, want := range []string{
+		"LoadBalancer > Fleet-web 8000",
+		"Functions > Fleet-web 8000",
+		"Fleet-web > Database 5433", "Fleet-web > Database 5432", "Fleet-web > Cache 6380", "Fleet-web > Broker 5671",
+		"Fleet-workers-sync-jobs > Database 5432", "Fleet-workers-sync-jobs > Broker 5671",
+		"Database > Database 5433",
+	} {
+		if !may[want] {
+			t.Errorf("%s is not let in", want)
+		}
+		delete(may, want)
+	}
+	for pair := range may {
+		if strings.HasPrefix(pair, "LoadBalancer > ") || strings.Contains(pair, "> LoadBalancer") || strings.Contains(pair, "> Functions") {
+			t.Errorf("%s is let in for no reason", pair)
+		}
+	}
+}
+
+func short(r *template.Resource) string {
+	name := r.Path[strings.LastIndex(r.Path, "/")+1:]
+	return strings.TrimSuffix(name, "SecurityGroup")
+}
