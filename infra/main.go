@@ -3,7 +3,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -51,10 +50,18 @@ func run() error {
 		return err
 	}
 	nag.Check(app)
-	assembly := app.Synth(nil)
-	if assembly == nil {
-		return errors.New("no cloud assembly was made")
-	}
+	return synthesize(app)
+}
+
+// synthesize writes the templates. What CDK's validation refuses it has shown by then, and
+// ends in a panic, as every exception of Node does.
+func synthesize(app cdk.App) (err error) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			err = fmt.Errorf("no templates were made: %v", reason)
+		}
+	}()
+	app.Synth(nil)
 	return nil
 }
 

@@ -38,6 +38,7 @@ func (b *builder) newEdge() error {
 		return err
 	}
 	stack.AddStackDependency(b.balancerStack, new("CloudFront tries its origin's name"))
+	subjects.Certificates = []alarm.Certificate{{Name: "edge", ARN: made.CertificateARN}}
 	subjects.Distribution = &alarm.Distribution{ID: made.DistributionID}
 	topic := alarm.NewTopic(stack, "Topic", alarm.TopicProps{Environment: env, Name: alarm.EdgeTopicName})
 	alarm.New(stack, "Alarms", alarm.Props{Environment: env, Subjects: subjects, TopicARN: topic.ARN})

@@ -44,8 +44,10 @@ func commands() []command {
 	web := func(env *spec.Environment) *spec.TargetGroup { return env.TargetGroup("web") }
 	return []command{
 		{"elbv2 create-target-group", []option{
-			{name: "--name", key: "target_groups[].name", resource: group, property: "Tags:Name", want: func(env *spec.Environment) string { return web(env).Name },
-				note: "a tag: a fixed name would keep AWS from replacing the group"},
+			{
+				name: "--name", key: "target_groups[].name", resource: group, property: "Tags:Name", want: func(env *spec.Environment) string { return web(env).Name },
+				note: "a tag: a fixed name would keep AWS from replacing the group",
+			},
 			{name: "--protocol", key: "target_groups[].protocol", resource: group, property: "Protocol", want: func(env *spec.Environment) string { return web(env).Protocol }},
 			{name: "--port", key: "target_groups[].port", resource: group, property: "Port", want: func(env *spec.Environment) string { return strconv.Itoa(web(env).Port) }},
 			{name: "--vpc-id", key: "aws.vpc", resource: group, property: "VpcId", leads: "AWS::EC2::VPC"},
@@ -119,8 +121,10 @@ func commands() []command {
 			{name: "--launch-template", resource: fleet, property: "LaunchTemplate.LaunchTemplateId", leads: "AWS::EC2::LaunchTemplate"},
 			{name: "--min-size", key: "fleets.web.capacity.min", resource: fleet, property: "MinSize", want: func(env *spec.Environment) string { return strconv.Itoa(env.Fleets["web"].Capacity.Min) }},
 			{name: "--max-size", key: "fleets.web.capacity.max", resource: fleet, property: "MaxSize", want: func(env *spec.Environment) string { return strconv.Itoa(env.Fleets["web"].Capacity.Max) }},
-			{name: "--desired-capacity", key: "fleets.web.capacity.min", resource: fleet, property: "MinSize", want: func(env *spec.Environment) string { return strconv.Itoa(env.Fleets["web"].Capacity.Min) },
-				note: "left to scaling, as every deploy would set it back; a new group begins with the least"},
+			{
+				name: "--desired-capacity", key: "fleets.web.capacity.min", resource: fleet, property: "MinSize", want: func(env *spec.Environment) string { return strconv.Itoa(env.Fleets["web"].Capacity.Min) },
+				note: "left to scaling, as every deploy would set it back; a new group begins with the least",
+			},
 			{name: "--target-group-arns", key: "target_groups[].fleet", resource: fleet, property: "TargetGroupARNs[0]", leads: "AWS::ElasticLoadBalancingV2::TargetGroup"},
 			{name: "--vpc-zone-identifier", key: "aws.vpc", resource: fleet, property: "VPCZoneIdentifier[0]", leads: "AWS::EC2::Subnet"},
 			{name: "--health-check-type", key: "target_groups[].fleet", resource: fleet, property: "HealthCheckType", want: func(*spec.Environment) string { return "ELB" }},
@@ -138,8 +142,10 @@ func commands() []command {
 		{"elbv2 deregister-targets, wait target-deregistered, ec2 stop-instances", []option{
 			{name: "deregister-targets", resource: fleet, property: "TargetGroupARNs[0]", leads: "AWS::ElasticLoadBalancingV2::TargetGroup", note: "the group deregisters an instance that is to end"},
 			{name: "wait target-deregistered", key: "target_groups[].deregistration_delay", resource: group, property: "TargetGroupAttributes:deregistration_delay.timeout_seconds", want: func(env *spec.Environment) string { return count(web(env).DeregistrationDelay.Seconds()) }},
-			{name: "stop-instances", key: "fleets.web.drain", resource: fleet, property: "LifecycleHookSpecificationList[0].HeartbeatTimeout", want: func(env *spec.Environment) string { return count(env.Fleets["web"].Drain.Heartbeat.Seconds()) },
-				note: "with a drain function: the hook holds the instance until its work is done"},
+			{
+				name: "stop-instances", key: "fleets.web.drain", resource: fleet, property: "LifecycleHookSpecificationList[0].HeartbeatTimeout", want: func(env *spec.Environment) string { return count(env.Fleets["web"].Drain.Heartbeat.Seconds()) },
+				note: "with a drain function: the hook holds the instance until its work is done",
+			},
 			{name: "stop-instances", key: "fleets.web.drain", resource: fleet, property: "LifecycleHookSpecificationList[0].NotificationTargetARN", leads: "AWS::SQS::Queue", note: "with a drain function: whom the hook tells"},
 			{name: "stop-instances", key: "fleets.web.drain.maximum", resource: queue, property: "QueueName", want: func(env *spec.Environment) string { return env.ResourceName("drain") }, note: "with a drain function: where drains of up to 48h wait for their next step"},
 		}},

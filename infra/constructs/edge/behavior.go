@@ -57,7 +57,7 @@ func (b *behaviors) paths(props Props) any {
 			Compress:             &edge.Compression.Enabled,
 			CachePolicyId:        b.filePolicy(s.CacheControl),
 			// No origin request policy: S3 wants its own Host, which CloudFront signs.
-			ResponseHeadersPolicyId: b.headersPolicy(s.CacheControl),
+			ResponseHeadersPolicyId: b.fileHeadersPolicy(s.CacheControl),
 		})
 	}
 	for i := range edge.Cache {
@@ -70,7 +70,7 @@ func (b *behaviors) paths(props Props) any {
 			Compress:                &edge.Compression.Enabled,
 			CachePolicyId:           b.cachePolicy(&edge.Cache[i]),
 			OriginRequestPolicyId:   cf.OriginRequestPolicy_ALL_VIEWER().OriginRequestPolicyId(),
-			ResponseHeadersPolicyId: b.headersPolicy(""),
+			ResponseHeadersPolicyId: b.headersPolicy(),
 		})
 	}
 	return convert.Union(list...)
@@ -92,7 +92,7 @@ func (b *behaviors) all() *cf.CfnDistribution_DefaultCacheBehaviorProperty {
 		Compress:                &b.env.Edge.Compression.Enabled,
 		CachePolicyId:           cf.CachePolicy_CACHING_DISABLED().CachePolicyId(),
 		OriginRequestPolicyId:   cf.OriginRequestPolicy_ALL_VIEWER().OriginRequestPolicyId(),
-		ResponseHeadersPolicyId: b.headersPolicy(""),
+		ResponseHeadersPolicyId: b.headersPolicy(),
 	}
 }
 

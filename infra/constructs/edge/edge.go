@@ -59,6 +59,8 @@ type Edge struct {
 	DomainName string
 	// LogBucket is the name of the bucket that has the access log.
 	LogBucket string
+	// CertificateARN is that of the certificate which is made for the domain.
+	CertificateARN string
 }
 
 // New makes the distribution and all that belongs to it. The error is Check's, or says what
@@ -73,16 +75,23 @@ func New(scope constructs.Construct, id string, props Props) (*Edge, error) {
 	this := constructs.NewConstruct(scope, &id)
 	logs := newLogBucket(this, env)
 	b := newBehaviors(this, env)
+	certificate := newCertificate(this, props)
 	distribution := cf.NewCfnDistribution(this, new("Distribution"), &cf.CfnDistributionProps{
 		DistributionConfig: &cf.CfnDistribution_DistributionConfigProperty{
-			Enabled:              new(true),
-			Comment:              new(env.ResourceName("edge")),
-			Aliases:              convert.List(&env.Domain),
-			HttpVersion:          new("http2and3"),
-			Ipv6Enabled:          new(true),
-			PriceClass:           new("PriceClass_100"),
-			WebAclId:             convert.Optional(props.WebACLARN),
-			ViewerCertificate:    newCertificate(this, props),
+			Enabled:     new(true),
+			Comment:     new(env.ResourceName("edge")),
+			Aliases:     convert.List(&env.Domain),
+			HttpVersion: new("http2and3"),
+			Ipv6Enabled: new(true),
+			PriceClass:  new("PriceClass_100"),
+			WebAclId:    convert.Optional(props.WebACLARN),
+			ViewerCertificate: &cf.CfnDistribution_ViewerCertificateProperty{
+				AcmCertificateArn: certificate.Ref(),
+				SslSupportMethod:  new("sni-only"),
+				// TLS 1.2 with AEAD ciphers, and 1.3.
+				// https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/secure-connections-supported-viewer-protocols-ciphers.html
+				MinimumProtocolVersion: new("TLSv1.2_2021"),
+			},
 			Origins:              newOrigins(this, props),
 			CacheBehaviors:       b.paths(props),
 			DefaultCacheBehavior: b.all(),
@@ -104,6 +113,7 @@ func New(scope constructs.Construct, id string, props Props) (*Edge, error) {
 		DistributionID: *distribution.Ref(),
 		DomainName:     *distribution.AttrDomainName(),
 		LogBucket:      *logs.BucketName(),
+		CertificateARN: *certificate.Ref(),
 	}
 	newRecords(this, props, made.DomainName)
 	return made, nil
@@ -124,9 +134,9 @@ func checkProps(props Props) error {
 }
 
 // newCertificate asks for the domain's certificate, which CloudFront wants in us-east-1.
-func newCertificate(this constructs.Construct, props Props) *cf.CfnDistribution_ViewerCertificateProperty {
+func newCertificate(this constructs.Construct, props Props) acm.CfnCertificate {
 	domain := props.Environment.Domain
-	certificate := acm.NewCfnCertificate(this, new("Certificate"), &acm.CfnCertificateProps{
+	return acm.NewCfnCertificate(this, new("Certificate"), &acm.CfnCertificateProps{
 		DomainName:       &domain,
 		ValidationMethod: new("DNS"),
 		DomainValidationOptions: convert.Union(&acm.CfnCertificate_DomainValidationOptionProperty{
@@ -134,13 +144,6 @@ func newCertificate(this constructs.Construct, props Props) *cf.CfnDistribution_
 			HostedZoneId: &props.HostedZoneID,
 		}),
 	})
-	return &cf.CfnDistribution_ViewerCertificateProperty{
-		AcmCertificateArn: certificate.Ref(),
-		SslSupportMethod:  new("sni-only"),
-		// TLS 1.2 with AEAD ciphers, and 1.3.
-		// https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/secure-connections-supported-viewer-protocols-ciphers.html
-		MinimumProtocolVersion: new("TLSv1.2_2021"),
-	}
 }
 
 // loadBalancerOrigin is the origin's id.

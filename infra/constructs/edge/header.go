@@ -11,6 +11,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 
 	"github.com/evenkeel/evenkeel/infra/convert"
+	"github.com/evenkeel/evenkeel/spec"
 )
 
 // Names in edge.response_headers that are more than a name and a value to CloudFront.
@@ -51,17 +52,24 @@ func headersOf(edge map[string]string, fileCacheControl string) map[string]strin
 // name. It is nil without headers.
 //
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-cloudfront-responseheaderspolicy.html
-func (b *behaviors) headersPolicy(fileCacheControl string) *string {
-	all := headersOf(b.env.Edge.ResponseHeaders, fileCacheControl)
-	if len(all) == 0 {
+func (b *behaviors) headersPolicy() *string {
+	return b.policy("all", b.env.Edge.ResponseHeaders, spec.ResponseHeaders{})
+}
+
+// fileHeadersPolicy sets on files what headersPolicy does, their own Cache-Control, and what
+// the load balancer would set if they came through it.
+func (b *behaviors) fileHeadersPolicy(fileCacheControl string) *string {
+	return b.policy(strings.TrimSpace("files "+fileCacheControl), headersOf(b.env.Edge.ResponseHeaders, fileCacheControl), listenerHeaders(b.env))
+}
+
+func (b *behaviors) policy(id string, all map[string]string, listener spec.ResponseHeaders) *string {
+	security := &cf.CfnResponseHeadersPolicy_SecurityHeadersConfigProperty{}
+	secured := secure(security, listener)
+	if len(all) == 0 && !secured {
 		return nil
 	}
-	if b.headers[fileCacheControl] != nil {
-		return b.headers[fileCacheControl]
-	}
-	id := fileCacheControl
-	if id == "" {
-		id = "all"
+	if b.headers[id] != nil {
+		return b.headers[id]
 	}
 	scope := constructs.NewConstruct(b.headerPolicies, &id)
 	config := &cf.CfnResponseHeadersPolicy_ResponseHeadersPolicyConfigProperty{Name: policyName(scope)}
@@ -76,8 +84,7 @@ func (b *behaviors) headersPolicy(fileCacheControl string) *string {
 		}
 		config.CustomHeadersConfig = &cf.CfnResponseHeadersPolicy_CustomHeadersConfigProperty{Items: convert.Union(items...)}
 	}
-	if len(customHeaders(all)) < len(all) {
-		security := &cf.CfnResponseHeadersPolicy_SecurityHeadersConfigProperty{}
+	if secured || len(customHeaders(all)) < len(all) {
 		if value := all[referrerPolicy]; value != "" {
 			security.ReferrerPolicy = &cf.CfnResponseHeadersPolicy_ReferrerPolicyProperty{ReferrerPolicy: &value, Override: new(true)}
 		}
@@ -87,10 +94,10 @@ func (b *behaviors) headersPolicy(fileCacheControl string) *string {
 		}
 		config.SecurityHeadersConfig = security
 	}
-	b.headers[fileCacheControl] = cf.NewCfnResponseHeadersPolicy(scope, new("Resource"), &cf.CfnResponseHeadersPolicyProps{
+	b.headers[id] = cf.NewCfnResponseHeadersPolicy(scope, new("Resource"), &cf.CfnResponseHeadersPolicyProps{
 		ResponseHeadersPolicyConfig: config,
 	}).Ref()
-	return b.headers[fileCacheControl]
+	return b.headers[id]
 }
 
 // customHeaders are the names, in order, that CloudFront takes as names and values.

@@ -53,6 +53,12 @@ func TestHeadersAreTheFiles(t *testing.T) {
 				t.Errorf("%v has Cache-Control %v, want %q", at(b, "PathPattern"), value, env.Edge.Static[i].CacheControl)
 			}
 			delete(got, "Cache-Control")
+			want := slices.Clone(want)
+			if i < len(env.Edge.Static) {
+				// All environments here have a listener that sets these on what passes it.
+				want = append(want, "ContentSecurityPolicy", "ContentTypeOptions", "FrameOptions", "StrictTransportSecurity")
+				slices.Sort(want)
+			}
 			if keys := slices.Sorted(maps.Keys(got)); !slices.Equal(keys, want) {
 				t.Errorf("%v has %q, want %q", at(b, "PathPattern"), keys, want)
 			}
@@ -70,6 +76,37 @@ func TestHeaderValues(t *testing.T) {
 	}`)
 	if diff := cmp.Diff(want, any(headers(t, made, at(made.distribution(t), "DefaultCacheBehavior")))); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestFilesAreAsSafeAsAnswers: files do not pass the listener that makes answers safe.
+func TestFilesAreAsSafeAsAnswers(t *testing.T) {
+	for value, want := range map[string]string{
+		"max-age=60":                              `{"AccessControlMaxAgeSec": 60, "IncludeSubdomains": false, "Preload": false, "Override": true}`,
+		"max-age=31536000; includeSubDomains":     `{"AccessControlMaxAgeSec": 31536000, "IncludeSubdomains": true, "Preload": false, "Override": true}`,
+		`Max-Age="0" ; PRELOAD;includesubdomains`: `{"AccessControlMaxAgeSec": 0, "IncludeSubdomains": true, "Preload": true, "Override": true}`,
+	} {
+		env := load(t, files[0])
+		env.Edge.ResponseHeaders = nil
+		for i := range env.LoadBalancer.Listeners {
+			if l := &env.LoadBalancer.Listeners[i]; l.Protocol == spec.ProtocolHTTPS {
+				l.ResponseHeaders = spec.ResponseHeaders{
+					StrictTransportSecurity: value, XContentTypeOptions: "nosniff", XFrameOptions: "SAMEORIGIN", ContentSecurityPolicy: "default-src 'none'",
+				}
+			}
+		}
+		_, made := build(t, propsOf(env))
+		got := headers(t, made, made.behaviors(t)[0])
+		delete(got, "Cache-Control")
+		all := object{
+			"StrictTransportSecurity": parse(t, want),
+			"ContentTypeOptions":      parse(t, `{"Override": true}`),
+			"FrameOptions":            parse(t, `{"FrameOption": "SAMEORIGIN", "Override": true}`),
+			"ContentSecurityPolicy":   parse(t, `{"ContentSecurityPolicy": "default-src 'none'", "Override": true}`),
+		}
+		if diff := cmp.Diff(all, got); diff != "" {
+			t.Errorf("%s: %s", value, diff)
+		}
 	}
 }
 
@@ -96,7 +133,7 @@ func TestFilesHaveTheirOwnCacheControl(t *testing.T) {
 	env.Edge.ResponseHeaders = map[string]string{"cache_control": "no-store"}
 	_, made := build(t, propsOf(env))
 	for i, s := range env.Edge.Static {
-		if got := headers(t, made, made.behaviors(t)[i]); got["Cache-Control"] != s.CacheControl || len(got) != 1 {
+		if got := headers(t, made, made.behaviors(t)[i]); got["Cache-Control"] != s.CacheControl {
 			t.Errorf("%s: %v", s.Path, got)
 		}
 	}
