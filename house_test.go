@@ -75,7 +75,6 @@ const mayImport = `
 	# The CDK app, from what converts and accepts to what decides and what composes.
 	infra/convert:
 	infra/nag: infra/convert
-	infra/refusal: spec
 	CONSTRUCTS/network: infra/convert infra/nag spec
 	CONSTRUCTS/data: CONSTRUCTS/network infra/convert infra/nag spec
 	CONSTRUCTS/function: infra/convert infra/nag spec
@@ -87,6 +86,7 @@ const mayImport = `
 	CONSTRUCTS/edge: infra/convert infra/nag spec
 	CONSTRUCTS/alarm: infra/convert infra/nag spec
 	CONSTRUCTS/dashboard: CONSTRUCTS/alarm spec
+	infra/refusal: CONSTRUCTS/health CONSTRUCTS/loadbalancer spec
 	infra/stacks: CONSTRUCTS/alarm CONSTRUCTS/dashboard CONSTRUCTS/data CONSTRUCTS/drain CONSTRUCTS/edge CONSTRUCTS/fleet CONSTRUCTS/health CONSTRUCTS/loadbalancer CONSTRUCTS/network CONSTRUCTS/waf infra/refusal spec
 	infra: infra/nag infra/refusal infra/stacks spec
 `

@@ -54,8 +54,31 @@ func (e *Environment) arn(resource string) string {
 		cmp.Or(e.AWS.Account, localAccount) + ":" + resource
 }
 
+// Identifiers are the last parts of ARNs, 16 hex digits each, by what they belong to. What
+// has none here has one that is made of its name.
+type Identifiers map[string]string
+
+// SetLoadBalancer gives the load balancer of that name an id.
+func (i Identifiers) SetLoadBalancer(name, id string) { i.set(id, "loadbalancer", name) }
+
+// SetTargetGroup gives the target group of that name an id.
+func (i Identifiers) SetTargetGroup(name, id string) { i.set(id, "targetgroup", name) }
+
+// SetListener gives the listener of that name an id.
+func (i Identifiers) SetListener(name, id string) { i.set(id, "listener", name) }
+
+// SetRule gives a listener's rule of that priority an id.
+func (i Identifiers) SetRule(listener string, priority int, id string) {
+	i.set(id, "rule", listener, strconv.Itoa(priority))
+}
+
+func (i Identifiers) set(id string, parts ...string) { i[strings.Join(parts, "/")] = id }
+
 // hash is 16 hex digits that stay the same as long as the names do.
 func (e *Environment) hash(parts ...string) string {
+	if id, ok := e.Identifiers[strings.Join(parts, "/")]; ok {
+		return id
+	}
 	sum := sha256.Sum256([]byte(e.LoadBalancer.Name + "\x00" + strings.Join(parts, "\x00")))
 	return hex.EncodeToString(sum[:8])
 }

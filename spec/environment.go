@@ -17,6 +17,8 @@ import (
 type Environment struct {
 	// Name of the environment: the file's base name without its ending.
 	Name string `yaml:"-"`
+	// Identifiers are the ids of what the control API made, which no file says.
+	Identifiers Identifiers `yaml:"-"`
 	// Extends names one file whose values hold where this file says nothing: maps merge by
 	// key, lists replace. A relative path starts at this file's folder. A base extends
 	// nothing. Default: none.
@@ -69,10 +71,10 @@ func (e *Environment) complete() {
 		e.LoadBalancer.Name = loadBalancerName(e.App, e.Name)
 	}
 	for i := range e.LoadBalancer.Listeners {
-		e.LoadBalancer.Listeners[i].complete()
+		e.LoadBalancer.Listeners[i].Complete()
 	}
 	for i := range e.TargetGroups {
-		e.TargetGroups[i].complete()
+		e.TargetGroups[i].Complete()
 	}
 	for i := range e.Edge.Cache {
 		e.Edge.Cache[i].complete()
@@ -140,7 +142,7 @@ func (c *checker) environment() {
 		path := element("target_groups", i)
 		c.unique(names, g.Name, field(path, "name"))
 		registered += len(g.Targets)
-		if g.Name != "" && !used[g.Name] {
+		if g.Name != "" && !used[g.Name] && !e.Proxy.ELBv2API.Served() {
 			c.warn(path, "no rule forwards to this target group, so its targets are not used", quote(g.Name), "")
 		}
 	}

@@ -76,7 +76,7 @@ func TestNotServed(t *testing.T) {
 		"target_groups[0].targets[0].proxy_only.max_connections",
 		"edge.compression", "edge.static", "edge.cache", "edge.response_headers", "edge.error_pages",
 		"waf.managed", "waf.rate_limits", "waf.ip_sets", "waf.geo_match",
-		"proxy.trusted_proxies", "proxy.elbv2_api", "proxy.admin.users",
+		"proxy.trusted_proxies", "proxy.admin.users",
 	}
 	if diff := cmp.Diff(want, load(t, filepath.Join("testdata", "whole.yaml")).NotServed()); diff != "" {
 		t.Error(diff)

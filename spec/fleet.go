@@ -30,6 +30,10 @@ type Fleet struct {
 	// UserData is the script that an instance starts with; relative paths start at the
 	// environment file's folder. Default: none.
 	UserData string `yaml:"user_data"`
+	// Release is the S3 object that instances start the application from, such as
+	// s3://releases/app-1.0.0.tar.gz; they may read it and find its name in RELEASE. Default:
+	// none.
+	Release string `yaml:"release"`
 	// Queues are those that the fleet's workers consume. Default: none, no workers.
 	Queues []string `yaml:"queues"`
 	// Concurrency is how many tasks a worker runs at once: 1 to 1000; with Queues only.
@@ -58,6 +62,7 @@ var (
 	amiShape          = regexp.MustCompile(`^ami-([0-9a-f]{8}|[0-9a-f]{17})$`)
 	instanceTypeShape = regexp.MustCompile(`^[a-z][a-z0-9-]*[0-9][a-z0-9-]*\.(nano|micro|small|medium|large|[0-9]*xlarge|metal(-[0-9]+xl)?)$`)
 	queueShape        = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`)
+	releaseShape      = regexp.MustCompile(`^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[A-Za-z0-9!_.*'()/-]{1,900}$`)
 	fileShape         = regexp.MustCompile(`^[^\x00-\x1f\x7f]{1,1000}$`)
 )
 
@@ -76,6 +81,7 @@ func (f *Fleet) limits() limits {
 		"volume_size":               between(8, 16384),
 		"health_check_grace_period": seconds(0, MaxGracePeriod),
 		"user_data":                 like(fileShape, "a file"),
+		"release":                   like(releaseShape, "an object such as s3://releases/app-1.0.0.tar.gz"),
 		"queues":                    each(like(queueShape, "1 to 128 letters, digits and _ . -")),
 		"concurrency":               zeroOr("no workers", between(1, MaxConcurrency)),
 	}

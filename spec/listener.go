@@ -49,7 +49,8 @@ func (l *Listener) limits() limits {
 // MaxPort is the highest TCP port.
 const MaxPort = 65535
 
-func (l *Listener) complete() {
+// Complete fills in what follows from other values.
+func (l *Listener) Complete() {
 	if l.Protocol == ProtocolHTTPS && l.SSLPolicy == "" {
 		l.SSLPolicy = DefaultSSLPolicy
 	}

@@ -65,6 +65,23 @@ func Check(path string, inspections ...Inspection) (env *Environment, problems, 
 	return env, c.problems, c.warnings
 }
 
+// Validate holds an environment that is no file's to what files are held to. Problems have
+// no place then, only paths.
+func Validate(env *Environment) Problems {
+	c := checker{env: env}
+	c.walk(reflect.ValueOf(env), "")
+	c.environment()
+	c.problems.sort("")
+	return c.problems
+}
+
+// Default is a T with all the defaults that a file need not say.
+func Default[T any]() T {
+	var v T
+	withDefaults(reflect.ValueOf(&v).Elem())
+	return v
+}
+
 // environmentName is the file's base name without its ending.
 func environmentName(path string) string {
 	name := filepath.Base(path)

@@ -91,7 +91,7 @@ func (b *LoadBalancer) check(c *checker, path string) {
 	if len(certificates) > MaxCertificates {
 		c.refuse(field(path, "listeners"), "have more certificates than a load balancer takes", fmt.Sprint(len(certificates)), fmt.Sprintf("at most %d, default certificates not counted", MaxCertificates))
 	}
-	if len(b.Listeners) == 0 {
+	if len(b.Listeners) == 0 && !c.env.Proxy.ELBv2API.Served() {
 		c.warn(field(path, "listeners"), "nothing listens", "", "")
 	}
 }

@@ -12,7 +12,8 @@ import (
 // Proxy says how the container binds and logs; the CDK app ignores it.
 type Proxy struct {
 	// Bind maps a listener's name to the address it listens on. Default 0.0.0.0:<port>
-	// (or [::]:<port> unless ip_address_type is ipv4).
+	// (or [::]:<port> unless ip_address_type is ipv4). Listeners that the control API makes
+	// are called by protocol and port: http-80, https-443.
 	Bind map[string]string `yaml:"bind"`
 	// Admin is the operator's listener.
 	Admin Admin `yaml:"admin"`
@@ -89,6 +90,9 @@ func (p *Proxy) check(c *checker, path string) {
 	for _, name := range slices.Sorted(maps.Keys(p.Bind)) {
 		at := field(path, "bind."+name)
 		c.unique(listens, p.Bind[name], at)
+		if p.ELBv2API.Served() && apiListenerShape.MatchString(name) {
+			continue // the control API may make it
+		}
 		if !c.isUnread("load_balancer.listeners") && !slices.ContainsFunc(c.env.LoadBalancer.Listeners, func(l Listener) bool { return l.Name == name }) {
 			c.refuse(at, "no listener has that name", quote(name), "the name of a listener")
 		}

@@ -241,7 +241,6 @@ func (e *Environment) NotServed() []string {
 	add("waf.ip_sets", len(e.WAF.IPSets) > 0)
 	add("waf.geo_match", !e.WAF.GeoMatch.absent())
 	add("proxy.trusted_proxies", len(e.Proxy.TrustedProxies) > 0)
-	add("proxy.elbv2_api", !e.Proxy.ELBv2API.absent())
 	add("proxy.admin.users", len(e.Proxy.Admin.Users) > 0)
 	return paths
 }

@@ -120,7 +120,8 @@ func (g *TargetGroup) limits() limits {
 	}
 }
 
-func (g *TargetGroup) complete() {
+// Complete fills in what follows from other values.
+func (g *TargetGroup) Complete() {
 	if g.TargetType == "" {
 		g.TargetType = TargetTypeIP
 		if g.Fleet != "" {
@@ -163,11 +164,14 @@ func (g *TargetGroup) checkTargets(c *checker, path string) {
 	for i := range g.Targets {
 		t := &g.Targets[i]
 		at := element(path, i)
-		c.unique(ids, t.ID, field(at, "id"))
 		port := t.Port
 		if port == 0 {
 			port = g.Port
 		}
+		if before, ok := ids[fmt.Sprint(t.ID, port)]; ok && t.ID != "" {
+			c.refuse(field(at, "id"), "is taken by "+before, quote(t.ID), "a value of its own, or another port")
+		}
+		ids[fmt.Sprint(t.ID, port)] = field(at, "id")
 		if a, err := netip.ParseAddr(t.Address); err == nil {
 			c.unique(addresses, netip.AddrPortFrom(a, uint16(port)).String(), field(at, "address"))
 		}
@@ -176,7 +180,7 @@ func (g *TargetGroup) checkTargets(c *checker, path string) {
 
 // Target is one registered target.
 type Target struct {
-	// ID of the target, for people and the control API; unique in its group.
+	// ID of the target, for people and the control API; with its port unique in its group.
 	ID string `yaml:"id"`
 	// Address is the target's IPv4 or IPv6 address, no name.
 	Address string `yaml:"address"`

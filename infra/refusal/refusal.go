@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/evenkeel/evenkeel/infra/constructs/health"
+	"github.com/evenkeel/evenkeel/infra/constructs/loadbalancer"
 	"github.com/evenkeel/evenkeel/spec"
 )
 
@@ -40,6 +42,16 @@ func (i inspector) place() {
 	}
 	if i.env.AWS.Region == "" {
 		i.report.Refuse("aws.region", "is missing", "", "the region to deploy to, such as eu-west-1")
+	}
+	if t := i.env.LoadBalancer.IPAddressType; t != spec.IPAddressTypeIPv4 && i.env.AWS.VPC.ID == "" {
+		i.report.Refuse("load_balancer.ip_address_type", "needs a network with IPv6, and the one that is made has none", strconv.Quote(t), spec.IPAddressTypeIPv4+", or aws.vpc.id of a network that has IPv6")
+	}
+	for n := range i.env.LoadBalancer.Listeners {
+		for m, r := range i.env.LoadBalancer.Listeners[n].Rules {
+			if r.Priority == loadbalancer.AggregatePriority {
+				i.report.Refuse(fmt.Sprintf("load_balancer.listeners[%d].rules[%d].priority", n, m), "is kept for "+health.AggregatePath+" on AWS", strconv.Itoa(r.Priority), "2 or more")
+			}
+		}
 	}
 }
 

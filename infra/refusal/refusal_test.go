@@ -84,7 +84,10 @@ func TestWhatAWSCannotDoIsRefused(t *testing.T) {
 		"compression":  {place + "edge: {compression: {minimum_size: 10}}\n", "edge.compression.minimum_size: is fixed in CloudFront", "1000"},
 		"files only":   {place + "certificates: {syncapp: {acm: {domain: \"\"}}}\n", "is a certificate of files only", "acm.domain or acm.arn"},
 		"no user data": {place + "fleets: {web: {user_data: userdata/none.sh}}\n", "fleets.web.user_data: cannot be read", "script"},
-		"queue depth":  {place + "fleets: {jobs: {instance_type: t3.small, queues: [a], concurrency: 1, scaling: {queue_depth: 5}}}\n", "queue_depth: needs the metrics of a broker", "data.broker"},
+		"dualstack":    {place + "load_balancer: {ip_address_type: dualstack}\n", "ip_address_type: needs a network with IPv6", "aws.vpc.id"},
+		"priority of the aggregate": {place + "load_balancer:\n  listeners:\n    - {name: https, port: 443, protocol: HTTPS, certificates: [syncapp], default_action: {forward: [{target_group: web}]}," +
+			" rules: [{name: a, priority: 1, conditions: [{path_pattern: [/a]}], action: {fixed_response: {status_code: 403}}}]}\n", "priority: is kept for /health/aggregate", "2 or more"},
+		"queue depth": {place + "fleets: {jobs: {instance_type: t3.small, queues: [a], concurrency: 1, scaling: {queue_depth: 5}}}\n", "queue_depth: needs the metrics of a broker", "data.broker"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			problems, _ := check(t, test.text)

@@ -7,14 +7,15 @@ import (
 )
 
 // newEdge makes the stack of us-east-1: the distribution and what CloudFront and CloudWatch
-// look for there alone. It names what is in the environment's region and refers to none of
-// it, so that no resource has to carry references across regions.
+// look for there alone. It names what is in the environment's region and refers to nothing
+// of it but a VPC origin, whose id AWS chooses.
 func (b *builder) newEdge() error {
 	env := b.Environment
 	if !env.Edge.Present() {
 		return nil
 	}
-	stack := b.stack("edge", edgeRegion, "CloudFront distribution of "+env.App+" "+env.Name)
+	b.edgeStack = b.stack("edge", edgeRegion, "CloudFront distribution of "+env.App+" "+env.Name)
+	stack := b.edgeStack
 	subjects := alarm.Subjects{}
 	props := edge.Props{
 		Environment:  env,

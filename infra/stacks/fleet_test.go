@@ -121,6 +121,11 @@ func userData(t *testing.T, s *synthesized, launch *template.Resource, name stri
 	if !strings.HasPrefix(script, "#!") {
 		t.Fatalf("%s: user data begins with %.40q", name, script)
 	}
+	for _, want := range []string{"AWS_REGION=" + s.env.AWS.Region, "LOG_GROUP=/" + s.env.App + "/" + s.env.Name + "/" + name} {
+		if !strings.Contains(script, want+"\n") {
+			t.Errorf("%s: user data has no %s", name, want)
+		}
+	}
 	for _, want := range []string{"/etc/" + s.env.App + ".env", "WORKER_QUEUES=" + strings.Join(f.Queues, ",")} {
 		if len(f.Queues) > 0 && !strings.Contains(script, want) {
 			t.Errorf("%s: user data has no %s", name, want)

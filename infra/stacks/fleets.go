@@ -20,6 +20,7 @@ func (b *builder) newFleets() {
 	}
 	stack := b.stack("fleets", env.AWS.Region, "Auto Scaling groups of "+env.App+" "+env.Name)
 	b.fleets = map[string]*fleet.Fleet{}
+	inUse := env.InUseTargetGroups()
 	if b.drainStack != nil {
 		stack.AddStackDependency(b.drainStack, new("what completes the hooks of ending instances outlives the groups"))
 	}
@@ -29,7 +30,7 @@ func (b *builder) newFleets() {
 		for i := range env.TargetGroups {
 			if g := &env.TargetGroups[i]; g.Fleet == name {
 				made := b.balancer.TargetGroups[g.Name]
-				groups = append(groups, fleet.TargetGroup{ARN: made.ARN, FullName: made.FullName})
+				groups = append(groups, fleet.TargetGroup{ARN: made.ARN, FullName: made.FullName, InUse: inUse[g.Name]})
 			}
 		}
 		script := ""
@@ -41,6 +42,12 @@ func (b *builder) newFleets() {
 		}
 		access := b.data.Access()
 		variables := access.Environment
+		variables["AWS_REGION"] = env.AWS.Region
+		variables["AWS_DEFAULT_REGION"] = env.AWS.Region
+		variables["LOG_GROUP"] = fleet.LogGroupName(env, name)
+		if f.Release != "" {
+			variables["RELEASE"] = f.Release
+		}
 		if len(f.Queues) > 0 {
 			variables["WORKER_QUEUES"] = strings.Join(f.Queues, ",")
 			variables["WORKER_CONCURRENCY"] = strconv.Itoa(f.Concurrency)
@@ -56,6 +63,7 @@ func (b *builder) newFleets() {
 			Variables:     variables,
 			Secrets:       access.Secrets,
 			Buckets:       access.Buckets,
+			Release:       f.Release,
 			BrokerName:    b.brokerName(),
 			Hook:          b.hook(f),
 		})

@@ -23,6 +23,8 @@ type option struct {
 	// resource of the type in leads.
 	want  func(env *spec.Environment) string
 	leads string
+	// absent: the property must not be there.
+	absent bool
 	// note says what a command had to do that is not a property.
 	note string
 }
@@ -103,17 +105,17 @@ func commands() []command {
 		}},
 		{"ec2 create-launch-template", []option{
 			{name: "--launch-template-name", resource: launch, property: "LaunchTemplateName", want: func(env *spec.Environment) string { return env.ResourceName("web") }},
-			{name: "--version-description", resource: fleet, property: "LaunchTemplate.Version", leads: "AWS::EC2::LaunchTemplate", note: "the group takes the template's newest version"},
+			{name: "--version-description", resource: launch, property: "VersionDescription", want: func(*spec.Environment) string { return "fleet web of syncapp prod" }},
 			{name: "ImageId", key: "fleets.web.ami", resource: launch, property: "LaunchTemplateData.ImageId", want: func(env *spec.Environment) string {
 				f := env.Fleets["web"]
 				return "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-" + f.Architecture()
 			}},
 			{name: "InstanceType", key: "fleets.web.instance_type", resource: launch, property: "LaunchTemplateData.InstanceType", want: func(env *spec.Environment) string { return env.Fleets["web"].InstanceType }},
-			{name: "KeyName", resource: launch, property: "LaunchTemplateData.IamInstanceProfile.Arn", leads: "AWS::IAM::InstanceProfile", note: "no key: Session Manager in place of SSH"},
+			{name: "KeyName", resource: launch, property: "LaunchTemplateData.KeyName", absent: true, note: "no key: Session Manager in place of SSH"},
 			{name: "SecurityGroupIds", resource: launch, property: "LaunchTemplateData.SecurityGroupIds[0]", leads: "AWS::EC2::SecurityGroup"},
 			{name: "IamInstanceProfile", resource: launch, property: "LaunchTemplateData.IamInstanceProfile.Arn", leads: "AWS::IAM::InstanceProfile"},
 			{name: "UserData", key: "fleets.web.user_data", resource: launch, property: "LaunchTemplateData.UserData", note: "the script, after a file with what the application needs to know"},
-			{name: "TagSpecifications", key: "aws.tags", resource: launch, property: "LaunchTemplateData.TagSpecifications[0].ResourceType", want: func(*spec.Environment) string { return "instance" }},
+			{name: "TagSpecifications", key: "aws.tags", resource: launch, property: "LaunchTemplateData.TagSpecifications[0].Tags:" + spec.TagEnvironment, want: func(env *spec.Environment) string { return env.Name }},
 			{name: "Monitoring.Enabled", resource: launch, property: "LaunchTemplateData.Monitoring.Enabled", want: func(*spec.Environment) string { return "true" }},
 		}},
 		{"autoscaling create-auto-scaling-group", []option{
@@ -217,6 +219,11 @@ func shown(t *testing.T, s *synthesized, c command, o option, r *template.Resour
 		}
 	}
 	switch {
+	case o.absent:
+		if r.Has(path) {
+			t.Errorf("%s %s: %s has %s", c.name, o.name, r.Name(), o.property)
+		}
+		return "not there"
 	case o.want != nil:
 		if want := o.want(s.env); got != want {
 			t.Errorf("%s %s: %s of %s is %q, want %q", c.name, o.name, o.property, r.Name(), got, want)

@@ -17,7 +17,7 @@ func TestNetworkIsAsTheFileSays(t *testing.T) {
 			"AWS::EC2::FlowLog": 1, "AWS::EC2::VPCEndpoint": 1,
 		}
 		if vpc.InterfaceEndpoints {
-			want["AWS::EC2::VPCEndpoint"] = 10
+			want["AWS::EC2::VPCEndpoint"] = 8
 		}
 		if vpc.ID != "" {
 			want = map[string]int{"AWS::EC2::VPC": 0, "AWS::EC2::Subnet": 0, "AWS::EC2::NatGateway": 0, "AWS::EC2::FlowLog": 0, "AWS::EC2::VPCEndpoint": 0}
@@ -72,7 +72,28 @@ func TestPrivateSubnetsHaveNoWayIn(t *testing.T) {
 // let out on one side and in on the other.
 func TestWhatTalksMay(t *testing.T) {
 	s := of(t, "prod-with-functions")
-	may := map[string]bool{}
+	may, out := map[string]bool{}, map[string]bool{}
+	for _, r := range s.assembly.All("AWS::EC2::SecurityGroupEgress") {
+		from, _, _ := s.assembly.Target(r.Stack, r.Get("GroupId"))
+		to, _, ok := s.assembly.Target(r.Stack, r.Get("DestinationSecurityGroupId"))
+		switch {
+		case ok:
+			out[short(from)+" > "+short(to)+" "+r.String("FromPort")] = true
+		case r.String("IpProtocol") == "-1":
+			out[short(from)+" > anywhere"] = true
+		default:
+			out[short(from)+" > anywhere "+r.String("FromPort")] = true
+		}
+	}
+	// The APIs of AWS are anywhere: the one that rotates the database's password calls them too.
+	for _, want := range []string{"Functions > anywhere 443", "Database > anywhere 443", "Fleet-web > anywhere"} {
+		if !out[want] {
+			t.Errorf("%s is not let out", want)
+		}
+	}
+	if out["LoadBalancer > anywhere"] {
+		t.Error("the load balancer is let out to anywhere")
+	}
 	for _, r := range s.assembly.All("AWS::EC2::SecurityGroupIngress") {
 		from, _, ok := s.assembly.Target(r.Stack, r.Get("SourceSecurityGroupId"))
 		to, _, _ := s.assembly.Target(r.Stack, r.Get("GroupId"))
@@ -87,8 +108,12 @@ func TestWhatTalksMay(t *testing.T) {
 		"Fleet-workers-sync-jobs > Database 5432", "Fleet-workers-sync-jobs > Broker 5671",
 		"Database > Database 5433",
 	} {
+		from, port, _ := strings.Cut(want, " > ")
 		if !may[want] {
 			t.Errorf("%s is not let in", want)
+		}
+		if !out[want] && !out[from+" > anywhere"] {
+			t.Errorf("%s is not let out to %s", from, port)
 		}
 		delete(may, want)
 	}

@@ -14,6 +14,7 @@ func (b *builder) newObservability() {
 	stack := b.stack("observability", env.AWS.Region, "Alarms and dashboard of "+env.App+" "+env.Name)
 	topic := alarm.TopicProps{Environment: env, Name: alarm.TopicName, Slack: true}
 	if b.edge != nil {
+		stack.AddStackDependency(b.edgeStack, new("the Slack channel takes its topic in"))
 		topic.OtherTopicARNs = []string{alarm.TopicARN(stack, env, alarm.EdgeTopicName, edgeRegion)}
 	}
 	told := alarm.NewTopic(stack, "Topic", topic)
@@ -59,6 +60,11 @@ func (b *builder) subjects() alarm.Subjects {
 	}
 	for _, name := range slices.Sorted(maps.Keys(b.balancer.Certificates)) {
 		s.Certificates = append(s.Certificates, alarm.Certificate{Name: name, ARN: b.balancer.Certificates[name]})
+	}
+	for _, name := range slices.Sorted(maps.Keys(env.Certificates)) {
+		if arn := env.Certificates[name].ACM.ARN; arn != "" {
+			s.Certificates = append(s.Certificates, alarm.Certificate{Name: name, ARN: arn})
+		}
 	}
 	if b.acl != nil {
 		s.WebACL = &alarm.WebACL{MetricName: b.acl.Name, Region: env.AWS.Region}

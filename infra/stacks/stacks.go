@@ -80,7 +80,7 @@ type builder struct {
 	fleets   map[string]*fleet.Fleet
 	edge     *edge.Edge
 
-	networkStack, drainStack, balancerStack cdk.Stack
+	networkStack, drainStack, balancerStack, edgeStack cdk.Stack
 	// vpcOrigin is how CloudFront reaches an internal load balancer.
 	vpcOrigin string
 	// edgeACL is the firewall in us-east-1; nil without one.

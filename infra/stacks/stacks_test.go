@@ -40,7 +40,7 @@ var subjects = []struct {
 	{"prod", "../../environments/prod.yaml", stacks.Functions{}},
 	{"prod-with-functions", "../../environments/prod.yaml", probes},
 	{"everything", "testdata/everything.yaml", probes},
-	{"internal", "testdata/internal.yaml", stacks.Functions{}},
+	{"internal", "testdata/internal.yaml", probes},
 }
 
 // probes is a function of the tests' own, in place of both.

@@ -87,7 +87,7 @@ func TestEveryFieldReachesBoth(t *testing.T) {
 			t.Fatalf("%s reads %d fields of an environment: the source was not read", side, len(fields))
 		}
 	}
-	listed := map[string]bool{}
+	listed, needed := map[string]bool{}, map[string]bool{}
 	for _, field := range fieldsOf(t, all) {
 		proxy, infra := sides["proxy"][field], sides["infra"][field]
 		owner, _, _ := strings.Cut(field, ".")
@@ -99,6 +99,7 @@ func TestEveryFieldReachesBoth(t *testing.T) {
 		switch {
 		case reason != "":
 			listed[key] = true
+			needed[key] = needed[key] || !proxy || !infra
 			if proxy && infra && key == field {
 				t.Errorf("%s reaches both runtimes and is listed as one-sided: %s", field, reason)
 			}
@@ -113,6 +114,8 @@ func TestEveryFieldReachesBoth(t *testing.T) {
 	for key := range oneSided {
 		if !listed[key] {
 			t.Errorf("%s is listed as one-sided and does not exist", key)
+		} else if !needed[key] {
+			t.Errorf("%s is listed as one-sided and reaches both runtimes with all it has", key)
 		}
 	}
 }

@@ -3,7 +3,6 @@ package alarm
 import (
 	"strconv"
 	"strings"
-	"time"
 
 	cw "github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -19,9 +18,6 @@ type Props struct {
 	Subjects    Subjects
 	// TopicARN is told of every change of state; see NewTopic.
 	TopicARN string
-	// DeploymentAlarm is the name or ARN of an alarm that is in alarm while a deployment runs.
-	// While it is, service-down tells nobody. Default: none.
-	DeploymentAlarm string
 }
 
 // Alarms are the alarms of a stack.
@@ -34,13 +30,6 @@ type Alarms struct {
 	// Inventory.
 	ARNs []string
 }
-
-// How long service-down waits for the alarm that suppresses it, and how long it stays silent
-// after that one has ended: targets need that long to become healthy.
-const (
-	suppressorWait      = 2 * time.Minute
-	suppressorExtension = 3 * time.Minute
-)
 
 // New makes the alarms of what exists.
 func New(scope constructs.Construct, id string, props Props) *Alarms {
@@ -55,7 +44,7 @@ func New(scope constructs.Construct, id string, props Props) *Alarms {
 	}
 	if composite := ServiceDownOf(props.Environment, alarms.Inventory); composite != nil {
 		alarms.ServiceDown = composite.Name
-		alarms.ARNs = append([]string{newComposite(within, composite, made, tell, props.DeploymentAlarm)}, alarms.ARNs...)
+		alarms.ARNs = append([]string{newComposite(within, composite, made, tell)}, alarms.ARNs...)
 	}
 	return alarms
 }
@@ -146,18 +135,13 @@ func queries(props *cw.CfnAlarmProps, a *Alarm) []*cw.CfnAlarm_MetricDataQueryPr
 }
 
 // newComposite makes the composite alarm and returns its ARN.
-func newComposite(scope constructs.Construct, c *Composite, made map[string]cw.CfnAlarm, tell *[]any, suppressor string) string {
+func newComposite(scope constructs.Construct, c *Composite, made map[string]cw.CfnAlarm, tell *[]any) string {
 	props := &cw.CfnCompositeAlarmProps{
 		AlarmName:        &c.Name,
 		AlarmDescription: new(c.Description()),
 		AlarmRule:        new(c.Rule()),
 		AlarmActions:     tell,
 		OkActions:        tell,
-	}
-	if suppressor != "" {
-		props.ActionsSuppressor = suppressor
-		props.ActionsSuppressorWaitPeriod = convert.Seconds(suppressorWait)
-		props.ActionsSuppressorExtensionPeriod = convert.Seconds(suppressorExtension)
 	}
 	composite := cw.NewCfnCompositeAlarm(scope, &c.Kind.Name, props)
 	// The rule names its alarms, which CloudFormation does not see as references.

@@ -117,7 +117,7 @@ func TestEveryAlarmTellsSomeone(t *testing.T) {
 func TestServiceDownIsMadeOfAlarms(t *testing.T) {
 	env := whole(t)
 	s := stack(env)
-	alarms := alarm.New(s, "Alarms", alarm.Props{Environment: env, Subjects: everything(), TopicARN: topicARN, DeploymentAlarm: "syncapp-whole-deployment"})
+	alarms := alarm.New(s, "Alarms", alarm.Props{Environment: env, Subjects: everything(), TopicARN: topicARN})
 	all := resources(t, s)
 	byName := map[string]string{}
 	for id, r := range all {
@@ -143,9 +143,6 @@ func TestServiceDownIsMadeOfAlarms(t *testing.T) {
 		}
 		if want := []string{"syncapp-whole-error-rate-critical", "syncapp-whole-healthy-targets-critical-web"}; !slices.Equal(children, want) {
 			t.Errorf("service-down is made of %q, want %q", children, want)
-		}
-		if r.Properties["ActionsSuppressor"] != "syncapp-whole-deployment" || r.Properties["ActionsSuppressorWaitPeriod"] == nil || r.Properties["ActionsSuppressorExtensionPeriod"] == nil {
-			t.Errorf("a deployment does not suppress it: %v", r.Properties)
 		}
 	}
 	if count != 1 {

@@ -35,7 +35,7 @@ var (
 	DatabaseProxyConnections = Kind{
 		Name: "database-proxy-connections", Severity: Warning,
 		Meaning: "The connection pool has lent almost all connections that it may open.",
-		Measure: "100 × DatabaseConnections / MaxDatabaseConnectionsAllowed of the RDS Proxy", Limit: "> `alarms.connections`", Comparison: Above,
+		Measure: "100 × DatabaseConnectionsCurrentlyBorrowed / MaxDatabaseConnectionsAllowed of the RDS Proxy", Limit: "> `alarms.connections`", Comparison: Above,
 		Window: minutes(5, 5), Missing: NotBreaching, MissingReason: "a proxy without a client reports nothing",
 	}
 	DatabaseCPU = Kind{
@@ -126,9 +126,9 @@ func (l *list) database(d *Database) {
 	}
 	if d.ProxyName != "" {
 		l.add(DatabaseProxyConnections, "", float64(l.env.Alarms.Connections),
-			ProxyMetric(d.ProxyName, "DatabaseConnections", "Sum").as("open"),
+			ProxyMetric(d.ProxyName, "DatabaseConnectionsCurrentlyBorrowed", "Sum").as("borrowed"),
 			ProxyMetric(d.ProxyName, "MaxDatabaseConnectionsAllowed", "Sum").as("allowed"),
-		).Formulas = []Formula{{"share", "100 * open / allowed"}}
+		).Formulas = []Formula{{"share", "100 * borrowed / allowed"}}
 	}
 }
 

@@ -96,8 +96,8 @@ func cacheSubnets(this constructs.Construct, props Props) elasticache.CfnSubnetG
 	})
 }
 
-// cacheLogDelivery sends the logs to groups under /aws/vendedlogs, for which CloudWatch Logs
-// needs no policy of their own.
+// cacheLogDelivery sends the logs to groups under /aws/vendedlogs, which share one resource
+// policy of AWS's making and so do not outgrow its size.
 //
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/AWS-logs-and-resource-policy.html
 func cacheLogDelivery(this constructs.Construct, props Props, id string) any {

@@ -1,6 +1,6 @@
 // Package data makes what the application keeps its state in: the database, the cache, the
-// message broker and the buckets of files, or points at what exists. Whatever holds state
-// survives the stack, as a last snapshot or as itself.
+// message broker and the buckets of files, or points at what exists. The database and
+// the cache leave a last snapshot, and buckets stay; what waits in the broker goes with it.
 package data
 
 import (

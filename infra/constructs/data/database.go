@@ -222,16 +222,18 @@ func newReplica(this constructs.Construct, plan databasePlan, source rds.CfnDBIn
 func (p databasePlan) instance(identifier string) *rds.CfnDBInstanceProps {
 	settings := &p.env.Data.Database
 	props := &rds.CfnDBInstanceProps{
-		DbInstanceIdentifier:               &identifier,
-		DbInstanceClass:                    &settings.InstanceClass,
-		DbSubnetGroupName:                  p.subnets.Ref(),
-		DbParameterGroupName:               p.params.Ref(),
-		VpcSecurityGroups:                  convert.References([]string{p.group}),
-		Port:                               new(strconv.Itoa(network.DatabasePort)),
-		PubliclyAccessible:                 new(false),
-		StorageType:                        new("gp3"),
-		CopyTagsToSnapshot:                 new(true),
-		AutoMinorVersionUpgrade:            new(true),
+		DbInstanceIdentifier:    &identifier,
+		DbInstanceClass:         &settings.InstanceClass,
+		DbSubnetGroupName:       p.subnets.Ref(),
+		DbParameterGroupName:    p.params.Ref(),
+		VpcSecurityGroups:       convert.References([]string{p.group}),
+		Port:                    new(strconv.Itoa(network.DatabasePort)),
+		PubliclyAccessible:      new(false),
+		StorageType:             new("gp3"),
+		CopyTagsToSnapshot:      new(true),
+		AutoMinorVersionUpgrade: new(true),
+		// Only what the file says: a major version is raised by changing engine_version.
+		AllowMajorVersionUpgrade:           new(true),
 		PreferredMaintenanceWindow:         new(databaseMaintenanceWindow),
 		EnableIamDatabaseAuthentication:    new(true),
 		EnableCloudwatchLogsExports:        convert.Strings(databaseLogs),

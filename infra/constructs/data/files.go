@@ -92,7 +92,7 @@ func newBucket(this constructs.Construct, id, account string, f Files) {
 			AbortIncompleteMultipartUploadAfter: convert.Duration(unfinishedUploads),
 			ExpiredObjectDeleteMarker:           new(true),
 		}),
-		RemovalPolicy: cdk.RemovalPolicy_RETAIN,
+		RemovalPolicy: cdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE,
 	})
 	nag.Acknowledge(bucket, "AwsSolutions-S1", "Readers come through CloudFront, which logs their requests; nobody but instances writes.")
 	letCloudFrontRead(bucket, account)

@@ -49,8 +49,6 @@ type Drain struct {
 	QueueName, DeadLetterQueueName, FunctionName string
 	// LogGroupName is that of the function.
 	LogGroupName string
-
-	this constructs.Construct
 }
 
 // Times of the function and its queue.
@@ -99,7 +97,8 @@ const ReconcileMessage = `{"source":"evenkeel.schedule","detail-type":"Reconcile
 // New makes the drain of an environment's fleets, or nothing and returns nil when there is
 // no code for it or nothing to drain.
 //
-// The groups need Outlive.
+// The stack of the groups has to depend on that of the drain: a hook whose queue, role or
+// function is gone holds every instance of its group for a full heartbeat.
 func New(scope constructs.Construct, id string, props Props) *Drain {
 	if props.Entry == "" || len(props.Fleets) == 0 {
 		return nil
@@ -114,7 +113,6 @@ func New(scope constructs.Construct, id string, props Props) *Drain {
 	d := &Drain{
 		QueueName:           env.ResourceName("drain"),
 		DeadLetterQueueName: env.ResourceName("drain-dead-letters"),
-		this:                this,
 	}
 	dead := function.NewDeadLetterQueue(this, "DeadLetterQueue", env, "drain-dead-letters")
 	queue := sqs.NewQueue(this, new("Queue"), &sqs.QueueProps{
@@ -169,12 +167,6 @@ func New(scope constructs.Construct, id string, props Props) *Drain {
 	})
 	return d
 }
-
-// Outlive makes all of the drain before the group and removes it after. A hook whose queue,
-// role or function is gone holds every instance of its group for a full heartbeat, and an
-// instance that ends with its group is drained as any other. Between stacks it makes the
-// group's stack depend on the drain's.
-func (d *Drain) Outlive(group constructs.IConstruct) { group.Node().AddDependency(d.this) }
 
 // notificationRole is the role by which Auto Scaling sends a hook's messages, with the
 // actions of the managed policy AutoScalingNotificationAccessRole on this queue alone.

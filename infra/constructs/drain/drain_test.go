@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	cdk "github.com/aws/aws-cdk-go/awscdk/v2"
-	sqs "github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/evenkeel/evenkeel/infra/constructs/drain"
@@ -220,24 +219,4 @@ func TestAutoScalingMaySendToTheQueueAndNoOther(t *testing.T) {
 		}
 	}
 	t.Error("no role with a policy that Auto Scaling assumes")
-}
-
-func TestGroupsAreOutlived(t *testing.T) {
-	env := prod(t)
-	stack := newStack(t, env)
-	d := drain.New(stack, "Drain", drain.Props{Environment: env, Entry: entry, Fleets: env.Fleets})
-	fleets := cdk.NewStack(stack.Node().Root().(cdk.App), new("Fleets"), &cdk.StackProps{Env: &cdk.Environment{Account: &env.AWS.Account, Region: &env.AWS.Region}})
-	// Queues stand in for groups, which name nothing of the drain here.
-	d.Outlive(sqs.NewQueue(fleets, new("Elsewhere"), nil))
-	d.Outlive(sqs.NewQueue(stack, new("Here"), &sqs.QueueProps{QueueName: new("here")}))
-	resources := template(t, stack)
-	if waits := *fleets.Dependencies(); len(waits) != 1 || *waits[0].Node().Path() != *stack.Node().Path() {
-		t.Error("the fleets' stack does not depend on the drain's")
-	}
-	_, here := named(t, resources, "AWS::SQS::Queue", "QueueName", "here")
-	for id, r := range resources {
-		if strings.HasPrefix(id, "Drain") && !slices.Contains(here.DependsOn, id) {
-			t.Errorf("the group does not wait for %s (%s)", id, r.Type)
-		}
-	}
 }

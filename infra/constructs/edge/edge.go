@@ -57,8 +57,6 @@ type Edge struct {
 	DistributionID string
 	// DomainName is CloudFront's own name of the distribution.
 	DomainName string
-	// LogBucket is the name of the bucket that has the access log.
-	LogBucket string
 	// CertificateARN is that of the certificate which is made for the domain.
 	CertificateARN string
 }
@@ -112,7 +110,6 @@ func New(scope constructs.Construct, id string, props Props) (*Edge, error) {
 	made := &Edge{
 		DistributionID: *distribution.Ref(),
 		DomainName:     *distribution.AttrDomainName(),
-		LogBucket:      *logs.BucketName(),
 		CertificateARN: *certificate.Ref(),
 	}
 	newRecords(this, props, made.DomainName)

@@ -196,7 +196,7 @@ func TestHandles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, handle := range map[string]string{"DistributionID": made.DistributionID, "DomainName": made.DomainName, "LogBucket": made.LogBucket} {
+	for name, handle := range map[string]string{"DistributionID": made.DistributionID, "DomainName": made.DomainName, "CertificateARN": made.CertificateARN} {
 		if unresolved := cdk.Token_IsUnresolved(handle); unresolved == nil || !*unresolved {
 			t.Errorf("%s is %q, want a reference", name, handle)
 		}

@@ -23,7 +23,7 @@ func newLogBucket(this constructs.Construct, env *spec.Environment) s3.Bucket {
 		MinimumTLSVersion: jsii.Number(1.2),
 		// CloudFront gives itself leave to write by an ACL, so those are on.
 		ObjectOwnership: s3.ObjectOwnership_BUCKET_OWNER_PREFERRED,
-		RemovalPolicy:   cdk.RemovalPolicy_RETAIN,
+		RemovalPolicy:   cdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE,
 		LifecycleRules: &[]*s3.LifecycleRule{{
 			Id:                                  new("expire"),
 			Expiration:                          cdk.Duration_Days(jsii.Number(env.AWS.LogRetentionDays)),

@@ -26,29 +26,29 @@ func listenerHeaders(env *spec.Environment) spec.ResponseHeaders {
 // are for answers of the application, which decides whom it answers.
 //
 // https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/understanding-response-headers-policies.html
-func secure(security *cf.CfnResponseHeadersPolicy_SecurityHeadersConfigProperty, h spec.ResponseHeaders) (any bool) {
+func secure(security *cf.CfnResponseHeadersPolicy_SecurityHeadersConfigProperty, h spec.ResponseHeaders) (set bool) {
 	if age, subdomains, preload, ok := parseStrictTransportSecurity(h.StrictTransportSecurity); ok {
 		security.StrictTransportSecurity = &cf.CfnResponseHeadersPolicy_StrictTransportSecurityProperty{
 			AccessControlMaxAgeSec: jsii.Number(age), IncludeSubdomains: &subdomains, Preload: &preload, Override: new(true),
 		}
-		any = true
+		set = true
 	}
 	if h.XContentTypeOptions != "" {
 		security.ContentTypeOptions = &cf.CfnResponseHeadersPolicy_ContentTypeOptionsProperty{Override: new(true)}
-		any = true
+		set = true
 	}
 	// CloudFront knows no ALLOW-FROM, and neither does any browser of today.
 	if h.XFrameOptions == "DENY" || h.XFrameOptions == "SAMEORIGIN" {
 		security.FrameOptions = &cf.CfnResponseHeadersPolicy_FrameOptionsProperty{FrameOption: &h.XFrameOptions, Override: new(true)}
-		any = true
+		set = true
 	}
 	if h.ContentSecurityPolicy != "" {
 		security.ContentSecurityPolicy = &cf.CfnResponseHeadersPolicy_ContentSecurityPolicyProperty{
 			ContentSecurityPolicy: &h.ContentSecurityPolicy, Override: new(true),
 		}
-		any = true
+		set = true
 	}
-	return any
+	return set
 }
 
 // parseStrictTransportSecurity reads the header of RFC 6797; it is not ok without a max-age.

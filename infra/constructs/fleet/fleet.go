@@ -27,6 +27,8 @@ type Props struct {
 	SecurityGroup string
 	// TargetGroups are those that the fleet fills.
 	TargetGroups []TargetGroup
+	// Release is the S3 object that instances start from; empty for none.
+	Release string
 	// LoadBalancer is the load balancer's full name, app/<name>/<id>.
 	LoadBalancer string
 	// UserData is the script that instances start with; empty for none.
@@ -45,7 +47,11 @@ type Props struct {
 }
 
 // TargetGroup is one that the fleet fills.
-type TargetGroup struct{ ARN, FullName string }
+type TargetGroup struct {
+	ARN, FullName string
+	// InUse tells whether an action forwards to it, without which it has no requests to scale on.
+	InUse bool
+}
 
 // Hook is the lifecycle hook of an ending instance, and whom it tells.
 //
@@ -69,8 +75,6 @@ type Hook struct {
 type Fleet struct {
 	// GroupName is the Auto Scaling group's: env.ResourceName(fleet).
 	GroupName string
-	// RoleARN is that of its instances.
-	RoleARN string
 }
 
 // New makes the fleet.
@@ -112,9 +116,11 @@ func New(scope constructs.Construct, id string, props Props) *Fleet {
 		group.SetLaunchTemplate(&asg.CfnAutoScalingGroup_LaunchTemplateSpecificationProperty{LaunchTemplateId: &template.id, Version: &template.version})
 	}
 	group.CfnOptions().SetUpdatePolicy(refresh(&f))
+	// What instances may do they may from the first to the last.
+	group.Node().AddDependency(role)
 	nag.Acknowledge(group, "AwsSolutions-AS3", "Launches and terminations come from EventBridge and the group's metrics, which have alarms; a mail for each would be noise.")
 	scale(this, props, &f, *group.Ref())
-	return &Fleet{GroupName: groupName, RoleARN: *role.RoleArn()}
+	return &Fleet{GroupName: groupName}
 }
 
 func healthCheckType(props Props) string {

@@ -46,8 +46,12 @@ func launchTemplate(this constructs.Construct, props Props, role iam.Role) templ
 		&cdk.CfnTag{Key: new(spec.TagApp), Value: &env.App},
 		&cdk.CfnTag{Key: new(spec.TagEnvironment), Value: &env.Name},
 	)
+	for _, key := range slices.Sorted(maps.Keys(env.AWS.Tags)) {
+		*tags = append(*tags, &cdk.CfnTag{Key: &key, Value: new(env.AWS.Tags[key])})
+	}
 	made := ec2.NewCfnLaunchTemplate(this, new("LaunchTemplate"), &ec2.CfnLaunchTemplateProps{
 		LaunchTemplateName: new(env.ResourceName(props.Name)),
+		VersionDescription: new("fleet " + props.Name + " of " + env.App + " " + env.Name),
 		LaunchTemplateData: &ec2.CfnLaunchTemplate_LaunchTemplateDataProperty{
 			ImageId:            &image,
 			InstanceType:       &f.InstanceType,
@@ -55,12 +59,10 @@ func launchTemplate(this constructs.Construct, props Props, role iam.Role) templ
 			IamInstanceProfile: &ec2.CfnLaunchTemplate_IamInstanceProfileProperty{Arn: profile.AttrArn()},
 			UserData:           userData(props),
 			Monitoring:         &ec2.CfnLaunchTemplate_MonitoringProperty{Enabled: new(true)},
-			EbsOptimized:       new(true),
 			MetadataOptions: &ec2.CfnLaunchTemplate_MetadataOptionsProperty{
 				HttpEndpoint:            new("enabled"),
 				HttpTokens:              new("required"),
 				HttpPutResponseHopLimit: jsii.Number(hopLimit),
-				InstanceMetadataTags:    new("enabled"),
 			},
 			BlockDeviceMappings: convert.Union(&ec2.CfnLaunchTemplate_BlockDeviceMappingProperty{
 				DeviceName: new(rootDevice),

@@ -1,6 +1,8 @@
 package fleet
 
 import (
+	"strings"
+
 	cdk "github.com/aws/aws-cdk-go/awscdk/v2"
 	iam "github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	logs "github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
@@ -9,14 +11,20 @@ import (
 
 	"github.com/evenkeel/evenkeel/infra/convert"
 	"github.com/evenkeel/evenkeel/infra/nag"
+	"github.com/evenkeel/evenkeel/spec"
 )
+
+// LogGroupName is the log group that a fleet's instances write to.
+func LogGroupName(env *spec.Environment, fleet string) string {
+	return "/" + env.App + "/" + env.Name + "/" + fleet
+}
 
 // instanceRole is what instances may do: be reached through Session Manager in place of SSH,
 // write their log, read their secrets, and fill their buckets.
 func instanceRole(this constructs.Construct, props Props) iam.Role {
 	env := props.Environment
 	group := logs.NewCfnLogGroup(this, new("LogGroup"), &logs.CfnLogGroupProps{
-		LogGroupName:    new("/" + env.App + "/" + env.Name + "/" + props.Name),
+		LogGroupName:    new(LogGroupName(env, props.Name)),
 		RetentionInDays: jsii.Number(env.AWS.LogRetentionDays),
 	})
 	group.ApplyRemovalPolicy(cdk.RemovalPolicy_DESTROY, nil)
@@ -39,10 +47,26 @@ func instanceRole(this constructs.Construct, props Props) iam.Role {
 		Actions: jsii.Strings("logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"),
 		// The name, not the ARN's attribute, so that the star is seen to be one of streams.
 		Resources: jsii.Strings("arn:" + *cdk.Aws_PARTITION() + ":logs:" + *cdk.Aws_REGION() + ":" + *cdk.Aws_ACCOUNT_ID() +
-			":log-group:/" + env.App + "/" + env.Name + "/" + props.Name + ":*"),
+			":log-group:" + LogGroupName(env, props.Name) + ":*"),
 	}))
-	nag.Acknowledge(role, "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:logs:<AWS::Region>:<AWS::AccountId>:log-group:/"+env.App+"/"+env.Name+"/"+props.Name+":*]",
+	nag.Acknowledge(role, "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:logs:<AWS::Region>:<AWS::AccountId>:log-group:"+LogGroupName(env, props.Name)+":*]",
 		"The streams of one log group; an instance makes its own.")
+	if props.Hook != nil {
+		// An instance that knows itself done need not wait to be asked.
+		role.AddToPolicy(iam.NewPolicyStatement(&iam.PolicyStatementProps{
+			Sid:     new("Lifecycle"),
+			Actions: jsii.Strings("autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"),
+			Resources: jsii.Strings("arn:" + *cdk.Aws_PARTITION() + ":autoscaling:" + *cdk.Aws_REGION() + ":" + *cdk.Aws_ACCOUNT_ID() +
+				":autoScalingGroup:*:autoScalingGroupName/" + env.ResourceName(props.Name)),
+		}))
+		nag.Acknowledge(role, "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:autoscaling:<AWS::Region>:<AWS::AccountId>:autoScalingGroup:*:autoScalingGroupName/"+env.ResourceName(props.Name)+"]",
+			"The star stands for the id that AWS gives the group of that one name.")
+	}
+	if bucket, ok := strings.CutPrefix(props.Release, "s3://"); ok {
+		role.AddToPolicy(iam.NewPolicyStatement(&iam.PolicyStatementProps{
+			Sid: new("Release"), Actions: jsii.Strings("s3:GetObject"), Resources: jsii.Strings("arn:" + *cdk.Aws_PARTITION() + ":s3:::" + bucket),
+		}))
+	}
 	if len(props.Secrets) > 0 {
 		role.AddToPolicy(iam.NewPolicyStatement(&iam.PolicyStatementProps{
 			Sid: new("Secrets"), Actions: jsii.Strings("secretsmanager:GetSecretValue"), Resources: convert.Strings(props.Secrets),

@@ -27,6 +27,9 @@ func scale(this constructs.Construct, props Props, f *spec.Fleet, group string) 
 	}
 	if target := f.Scaling.RequestCountPerTarget; target > 0 {
 		for i, g := range props.TargetGroups {
+			if !g.InUse {
+				continue
+			}
 			id := "ScaleOnRequests"
 			if i > 0 {
 				id = fmt.Sprintf("ScaleOnRequests%d", i+1)

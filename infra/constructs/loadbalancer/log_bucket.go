@@ -35,7 +35,7 @@ func logBuckets(this constructs.Construct, env *spec.Environment) []cdk.CfnResou
 			EnforceSSL:        new(true),
 			MinimumTLSVersion: jsii.Number(1.2),
 			ObjectOwnership:   s3.ObjectOwnership_BUCKET_OWNER_ENFORCED,
-			RemovalPolicy:     cdk.RemovalPolicy_RETAIN,
+			RemovalPolicy:     cdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE,
 			LifecycleRules: &[]*s3.LifecycleRule{{
 				Id:                                  new("expire"),
 				Expiration:                          cdk.Duration_Days(jsii.Number(env.AWS.LogRetentionDays)),

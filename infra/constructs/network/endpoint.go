@@ -14,20 +14,18 @@ import (
 	"github.com/evenkeel/evenkeel/spec"
 )
 
-// interfaceServices are what functions and instances call: the functions the first four,
-// instances the secrets of the data, their agent (ssm) and their logs and metrics.
+// interfaceServices are what is called from within the network: by the health function the
+// first three, by instances their secrets, Session Manager and the log.
 //
 // https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-privatelink-support.html
 var interfaceServices = []struct{ id, service string }{
 	{"LoadBalancing", "elasticloadbalancing"},
 	{"AutoScaling", "autoscaling"},
 	{"EC2", "ec2"},
-	{"SQS", "sqs"},
 	{"SecretsManager", "secretsmanager"},
 	{"SSM", "ssm"},
 	{"SSMMessages", "ssmmessages"},
 	{"Logs", "logs"},
-	{"Monitoring", "monitoring"},
 }
 
 // gatewayEndpoint keeps what goes to S3, such as packages of Amazon Linux and logs, off the

@@ -77,6 +77,9 @@ func newGroups(this constructs.Construct, n *Network, props Props) Groups {
 	}
 	for _, port := range addressPorts(env) {
 		leave(this, "LoadBalancerToTargets", g.LoadBalancer, port)
+		if g.Functions != "" && port != portHTTPS {
+			leave(this, "FunctionsToTargets", g.Functions, port)
+		}
 	}
 	g.data(this, n, env)
 	if env.AWS.VPC.ID == "" && env.AWS.VPC.InterfaceEndpoints {

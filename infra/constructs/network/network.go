@@ -9,7 +9,6 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/evenkeel/evenkeel/infra/convert"
-	"github.com/evenkeel/evenkeel/infra/nag"
 	"github.com/evenkeel/evenkeel/spec"
 )
 
@@ -22,8 +21,6 @@ type Props struct {
 
 // Network is a VPC, its subnets, and the security groups in it.
 type Network struct {
-	// VPC is the network as constructs of CDK want it.
-	VPC ec2.IVpc
 	// ID of the VPC.
 	ID string
 	// PublicSubnets and PrivateSubnets are subnet ids, one for each zone. A network that
@@ -31,8 +28,6 @@ type Network struct {
 	PublicSubnets, PrivateSubnets []string
 	// Groups are the security groups.
 	Groups Groups
-
-	privateTables []string
 }
 
 // New makes the network, or takes the one that the file names.
@@ -44,30 +39,11 @@ func New(scope constructs.Construct, id string, props Props) *Network {
 	} else {
 		n.make(this, props.Environment)
 	}
-	// Public subnets are left out: nothing that takes n.VPC is in one.
-	n.VPC = ec2.Vpc_FromVpcAttributes(this, new("Imported"), &ec2.VpcAttributes{
-		VpcId:                      &n.ID,
-		AvailabilityZones:          zones(len(n.PrivateSubnets)),
-		PrivateSubnetIds:           convert.Strings(n.PrivateSubnets),
-		PrivateSubnetRouteTableIds: convert.Strings(n.privateTables),
-	})
-	if props.Environment.AWS.VPC.ID != "" {
-		nag.Acknowledge(n.VPC, "Annotation::@aws-cdk/aws-ec2:noSubnetRouteTableId", "Nothing of ours changes the routes of a network that exists.")
-	}
 	n.Groups = newGroups(this, n, props)
 	if vpc := props.Environment.AWS.VPC; vpc.ID == "" && vpc.InterfaceEndpoints {
 		n.interfaceEndpoints(this, props.Environment)
 	}
 	return n
-}
-
-// zones are the first of the region, by number: which letters an account has differs.
-func zones(count int) *[]*string {
-	list := make([]*string, count)
-	for i := range list {
-		list[i] = cdk.Fn_Select(jsii.Number(i), cdk.Fn_GetAzs(nil))
-	}
-	return &list
 }
 
 // subnets are those of one kind, with their route tables.
@@ -114,9 +90,8 @@ func (n *Network) make(this constructs.Construct, env *spec.Environment) {
 		}))
 	}
 	for i, table := range private.tables {
-		n.privateTables = append(n.privateTables, *table.Ref())
 		if len(gateways) == 0 {
-			continue
+			break
 		}
 		ec2.NewCfnRoute(this, new("PrivateDefaultRoute"+letter(i)), &ec2.CfnRouteProps{
 			RouteTableId: table.Ref(), DestinationCidrBlock: new(everywhere), NatGatewayId: gateways[i%len(gateways)].Ref(),
@@ -133,7 +108,8 @@ func (n *Network) subnets(this constructs.Construct, env *spec.Environment, kind
 	for i := range env.AWS.VPC.AvailabilityZones {
 		tag := env.ResourceName(label + "-" + letter(i))
 		subnet := ec2.NewCfnSubnet(this, new(kind+"Subnet"+letter(i)), &ec2.CfnSubnetProps{
-			VpcId:               &n.ID,
+			VpcId: &n.ID,
+			// By number: which letters an account has differs.
 			AvailabilityZone:    cdk.Fn_Select(jsii.Number(i), cdk.Fn_GetAzs(nil)),
 			CidrBlock:           cdk.Fn_Select(jsii.Number(first+i), blocks),
 			MapPublicIpOnLaunch: new(false),
@@ -154,9 +130,4 @@ func letter(i int) string { return string(rune('a' + i)) }
 
 func name(value string) *[]*cdk.CfnTag {
 	return convert.List(&cdk.CfnTag{Key: new("Name"), Value: &value})
-}
-
-// SubnetSelection chooses the private subnets.
-func (n *Network) SubnetSelection() *ec2.SubnetSelection {
-	return &ec2.SubnetSelection{SubnetType: ec2.SubnetType_PRIVATE_WITH_EGRESS}
 }

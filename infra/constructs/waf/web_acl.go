@@ -43,9 +43,6 @@ type WebACL struct {
 	ARN string
 	// Name is the web ACL's name and, in AWS/WAFV2, the dimension WebACL of its metrics.
 	Name string
-	// RuleNames are the rules' names in the order in which they decide, each also the
-	// dimension Rule of its metrics.
-	RuleNames []string
 	// Capacity is what the rules cost, in web ACL capacity units. Above 1500 each request
 	// costs more.
 	Capacity int
@@ -88,7 +85,6 @@ func New(scope constructs.Construct, id string, props Props) (*WebACL, error) {
 
 	made := &WebACL{ARN: *acl.AttrArn(), Name: name, scope: props.Scope}
 	for _, r := range all {
-		made.RuleNames = append(made.RuleNames, r.name)
 		made.Capacity += r.capacity
 	}
 	return made, nil
