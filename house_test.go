@@ -86,7 +86,7 @@ const mayImport = `
 	CONSTRUCTS/edge: infra/convert infra/nag spec
 	CONSTRUCTS/alarm: infra/convert infra/nag spec
 	CONSTRUCTS/dashboard: CONSTRUCTS/alarm spec
-	infra/refusal: CONSTRUCTS/health CONSTRUCTS/loadbalancer spec
+	infra/refusal: CONSTRUCTS/loadbalancer spec
 	infra/stacks: CONSTRUCTS/alarm CONSTRUCTS/dashboard CONSTRUCTS/data CONSTRUCTS/drain CONSTRUCTS/edge CONSTRUCTS/fleet CONSTRUCTS/health CONSTRUCTS/loadbalancer CONSTRUCTS/network CONSTRUCTS/waf infra/refusal spec
 	infra: infra/nag infra/refusal infra/stacks spec
 `

@@ -6,7 +6,6 @@ import (
 	route53 "github.com/aws/aws-cdk-go/awscdk/v2/awsroute53"
 	"github.com/aws/jsii-runtime-go"
 
-	"github.com/evenkeel/evenkeel/infra/constructs/health"
 	"github.com/evenkeel/evenkeel/infra/constructs/loadbalancer"
 	"github.com/evenkeel/evenkeel/infra/constructs/waf"
 	"github.com/evenkeel/evenkeel/spec"
@@ -30,7 +29,7 @@ func (b *builder) newLoadBalancer() error {
 		SecurityGroup: b.network.Groups.LoadBalancer,
 	}
 	if b.health != nil {
-		props.Aggregate = &loadbalancer.Aggregate{Path: health.AggregatePath, TargetGroupARN: b.health.TargetGroupARN}
+		props.Aggregate = &loadbalancer.Aggregate{Path: spec.AggregatePath, TargetGroupARN: b.health.TargetGroupARN}
 	}
 	b.balancer = loadbalancer.New(stack, "LoadBalancer", props)
 	if env.WAF.Present() && !env.Edge.Present() {

@@ -48,7 +48,7 @@ var (
 	DrainOutcome = Kind{
 		Name: "drain-outcome", Severity: Warning,
 		Meaning: "An instance was not done when its drain ended, or the drain failed.",
-		Measure: MetricDrainAbandoned + " + " + MetricDrainFailed + ", Sum", Limit: "> 0", Comparison: Above,
+		Measure: spec.MetricDrainAbandoned + " + " + spec.MetricDrainFailed + ", Sum", Limit: "> 0", Comparison: Above,
 		Window: Window{Period: 5 * time.Minute, Periods: 1, Datapoints: 1}, Missing: NotBreaching, MissingReason: "the function reports only drains that end",
 	}
 )
@@ -69,8 +69,8 @@ func (l *list) drain(d *Drain) {
 	l.add(DrainErrors, "", 0, FunctionMetric(d.FunctionName, "Errors", "Sum"))
 	l.add(DrainThrottles, "", 0, FunctionMetric(d.FunctionName, "Throttles", "Sum"))
 	l.add(DrainOutcome, "", 0,
-		OwnMetric(l.env, MetricDrainAbandoned, "Sum").as("abandoned"),
-		OwnMetric(l.env, MetricDrainFailed, "Sum").as("failed"),
+		OwnMetric(l.env, spec.MetricDrainAbandoned, "Sum").as("abandoned"),
+		OwnMetric(l.env, spec.MetricDrainFailed, "Sum").as("failed"),
 	).Formulas = []Formula{{"bad", "SUM([abandoned, failed])"}}
 }
 

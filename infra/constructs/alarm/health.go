@@ -2,6 +2,7 @@ package alarm
 
 import (
 	"fmt"
+	"github.com/evenkeel/evenkeel/spec"
 	"time"
 )
 
@@ -20,19 +21,19 @@ var (
 	HealthAge = Kind{
 		Name: "health-age", Severity: Warning,
 		Meaning: "The aggregated health is out of date: the health function has not finished a round of checks.",
-		Measure: MetricHealthAge + ", Maximum", Limit: fmt.Sprintf("> %d s", oldHealth), Comparison: Above,
+		Measure: spec.MetricHealthAge + ", Maximum", Limit: fmt.Sprintf("> %d s", oldHealth), Comparison: Above,
 		Window: minutes(5, 5), Missing: Breaching, MissingReason: "a function that does not run cannot report how late it is",
 	}
 	DeepHealth = Kind{
 		Name: "deep-health", Severity: Critical,
 		Meaning: "Too few targets pass the application's own check: something that they depend on is not available.",
-		Measure: MetricDeepHealthyShare + ", Maximum", Limit: "< `alarms.healthy_targets.critical`", Comparison: Below,
+		Measure: spec.MetricDeepHealthyShare + ", Maximum", Limit: "< `alarms.healthy_targets.critical`", Comparison: Below,
 		Window: minutes(3, 3), Missing: NotBreaching, MissingReason: "that nothing is reported is for health-age to tell of",
 	}
 )
 
 func (l *list) health(h *Health) {
 	l.add(HealthErrors, "", 0, FunctionMetric(h.FunctionName, "Errors", "Sum"))
-	l.add(HealthAge, "", oldHealth, OwnMetric(l.env, MetricHealthAge, "Maximum"))
-	l.add(DeepHealth, "", float64(l.env.Alarms.HealthyTargets.Critical), OwnMetric(l.env, MetricDeepHealthyShare, "Maximum"))
+	l.add(HealthAge, "", oldHealth, OwnMetric(l.env, spec.MetricHealthAge, "Maximum"))
+	l.add(DeepHealth, "", float64(l.env.Alarms.HealthyTargets.Critical), OwnMetric(l.env, spec.MetricDeepHealthyShare, "Maximum"))
 }

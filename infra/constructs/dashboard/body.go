@@ -169,14 +169,14 @@ func (p *page) drain() {
 	p.heading("**Draining instances**")
 	p.row(
 		p.graph("Drains", "").
-			line("started", own(alarm.MetricDrainStarted, "Sum")).
-			line("completed", own(alarm.MetricDrainCompleted, "Sum")).
-			line("abandoned", own(alarm.MetricDrainAbandoned, "Sum")).
-			line("failed", own(alarm.MetricDrainFailed, "Sum")),
+			line("started", own(spec.MetricDrainStarted, "Sum")).
+			line("completed", own(spec.MetricDrainCompleted, "Sum")).
+			line("abandoned", own(spec.MetricDrainAbandoned, "Sum")).
+			line("failed", own(spec.MetricDrainFailed, "Sum")),
 		p.graph("Duration of drains", "seconds").
-			line("p50", own(alarm.MetricDrainDuration, "p50")).
-			line("p99", own(alarm.MetricDrainDuration, "p99")).
-			line("heartbeats", own(alarm.MetricDrainHeartbeats, "Sum")),
+			line("p50", own(spec.MetricDrainDuration, "p50")).
+			line("p99", own(spec.MetricDrainDuration, "p99")).
+			line("heartbeats", own(spec.MetricDrainHeartbeats, "Sum")),
 		p.thresholds(p.graph("Messages", "seconds, messages").
 			line("age of the oldest", alarm.SQSMetric(d.QueueName, "ApproximateAgeOfOldestMessage", "Maximum")).
 			line("dead letters", alarm.SQSMetric(d.DeadLetterQueueName, "ApproximateNumberOfMessagesVisible", "Maximum")).
@@ -189,9 +189,9 @@ func (p *page) health() {
 	p.heading("**Aggregated health**")
 	p.row(
 		p.thresholds(p.graph("Targets that pass the application's own check", "%").
-			line("smallest share", alarm.OwnMetric(p.env, alarm.MetricDeepHealthyShare, "Maximum")), alarm.DeepHealth),
+			line("smallest share", alarm.OwnMetric(p.env, spec.MetricDeepHealthyShare, "Maximum")), alarm.DeepHealth),
 		p.thresholds(p.graph("Age of the last round of checks", "seconds").
-			line("age", alarm.OwnMetric(p.env, alarm.MetricHealthAge, "Maximum")).
+			line("age", alarm.OwnMetric(p.env, spec.MetricHealthAge, "Maximum")).
 			line("errors of the function", alarm.FunctionMetric(p.subjects.Health.FunctionName, "Errors", "Sum")), alarm.HealthAge),
 	)
 }

@@ -80,20 +80,6 @@ const (
 	memory      = 256
 )
 
-// Variables of the function beside those that all functions have.
-const (
-	// VariableQueueURL is where the function sends a message that is not done.
-	VariableQueueURL = "QUEUE_URL"
-	// VariableGroups are the names of the environment's Auto Scaling groups, with commas.
-	VariableGroups = "AUTO_SCALING_GROUPS"
-	// VariableHook is the name of their lifecycle hook.
-	VariableHook = "LIFECYCLE_HOOK"
-)
-
-// ReconcileMessage is the message by which the schedule tells the function to look for
-// instances whose messages were lost.
-const ReconcileMessage = `{"source":"evenkeel.schedule","detail-type":"Reconcile"}`
-
 // New makes the drain of an environment's fleets, or nothing and returns nil when there is
 // no code for it or nothing to drain.
 //
@@ -136,9 +122,9 @@ func New(scope constructs.Construct, id string, props Props) *Drain {
 		ReservedConcurrency: concurrency,
 		SendsToItself:       true,
 		Variables: map[string]string{
-			VariableQueueURL: d.QueueURL,
-			VariableGroups:   strings.Join(groups, ","),
-			VariableHook:     HookName,
+			spec.VariableQueueURL: d.QueueURL,
+			spec.VariableGroups:   strings.Join(groups, ","),
+			spec.VariableHook:     spec.DrainHook,
 		},
 	})
 	d.FunctionName, d.LogGroupName = f.Name, f.LogGroupName
@@ -162,7 +148,7 @@ func New(scope constructs.Construct, id string, props Props) *Drain {
 		Every:           ReconcileInterval,
 		Target:          d.QueueARN,
 		Action:          function.ActionSend,
-		Input:           ReconcileMessage,
+		Input:           spec.DrainReconcileMessage,
 		DeadLetterQueue: dead,
 	})
 	return d

@@ -103,11 +103,11 @@ func TestMessagesInvokeTheFunction(t *testing.T) {
 		t.Error("AWS ends a drain after some 16 steps, as the function sends itself messages")
 	}
 	variables := function.Properties["Environment"].(map[string]any)["Variables"].(map[string]any)
-	if diff := cmp.Diff(any(map[string]any{"Ref": queue}), variables[drain.VariableQueueURL]); diff != "" {
+	if diff := cmp.Diff(any(map[string]any{"Ref": queue}), variables[spec.VariableQueueURL]); diff != "" {
 		t.Error(diff)
 	}
-	if variables[drain.VariableHook] != drain.HookName {
-		t.Errorf("the function looks for hook %v", variables[drain.VariableHook])
+	if variables[spec.VariableHook] != spec.DrainHook {
+		t.Errorf("the function looks for hook %v", variables[spec.VariableHook])
 	}
 }
 
@@ -128,7 +128,7 @@ func TestEventsOfTheGroupsAndNoOthersReachTheQueue(t *testing.T) {
 	rule, got := only(t, resources, "AWS::Events::Rule") // no fleet has spot instances
 	want := map[string]any{
 		"source": []any{"aws.autoscaling"}, "detail-type": []any{"EC2 Instance-terminate Lifecycle Action"},
-		"detail": map[string]any{"AutoScalingGroupName": groups(env), "LifecycleHookName": []any{drain.HookName}},
+		"detail": map[string]any{"AutoScalingGroupName": groups(env), "LifecycleHookName": []any{spec.DrainHook}},
 	}
 	if diff := cmp.Diff(any(want), got.Properties["EventPattern"]); diff != "" {
 		t.Error(diff)
@@ -197,7 +197,7 @@ func TestLostInstancesAreLookedForEveryMinute(t *testing.T) {
 		t.Errorf("lost instances are looked for at %v", schedule.Properties["ScheduleExpression"])
 	}
 	target := schedule.Properties["Target"].(map[string]any)
-	if diff := cmp.Diff([]any{arn(queue), drain.ReconcileMessage}, []any{target["Arn"], target["Input"]}); diff != "" {
+	if diff := cmp.Diff([]any{arn(queue), spec.DrainReconcileMessage}, []any{target["Arn"], target["Input"]}); diff != "" {
 		t.Error(diff)
 	}
 }

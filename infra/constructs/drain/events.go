@@ -37,7 +37,7 @@ func terminations(groups []string) forward {
 			"detail-type": []string{"EC2 Instance-terminate Lifecycle Action"},
 			"detail": map[string]any{
 				"AutoScalingGroupName": groups,
-				"LifecycleHookName":    []string{HookName},
+				"LifecycleHookName":    []string{spec.DrainHook},
 			},
 		},
 		maximumAge: time.Hour,

@@ -8,10 +8,6 @@ import (
 	"github.com/evenkeel/evenkeel/spec"
 )
 
-// HookName is the name of every group's lifecycle hook, and the only one whose actions the
-// function completes: other hooks on a group are other people's.
-const HookName = "drain"
-
 // Transition is the lifecycle transition at which the hook holds an instance.
 const Transition = "autoscaling:EC2_INSTANCE_TERMINATING"
 
@@ -42,31 +38,18 @@ type HookSettings struct {
 	// ResultAbandon keeps the instance only if the group's instance lifecycle policy has the
 	// retention trigger TerminateHookAbandon=retain.
 	DefaultResult string
-	// NotificationMetadata is a Metadata as JSON, which comes with every event of the hook.
+	// NotificationMetadata is a spec.DrainMetadata as JSON, which comes with every event of the hook.
 	NotificationMetadata string
-}
-
-// Metadata is what the function needs to know of a fleet to end its instances. It comes with
-// the event, and a description of the hook has it too, so that an instance whose event was
-// lost is drained by the same rules. Durations are as time.ParseDuration reads them.
-type Metadata struct {
-	Heartbeat string `json:"heartbeat"`
-	Maximum   string `json:"maximum"`
-	OnTimeout string `json:"on_timeout"`
 }
 
 // Hook is the lifecycle hook of a fleet's group.
 func Hook(fleet spec.Fleet) HookSettings {
-	metadata, err := json.Marshal(Metadata{
-		Heartbeat: fleet.Drain.Heartbeat.String(),
-		Maximum:   fleet.Drain.Maximum.String(),
-		OnTimeout: fleet.Drain.OnTimeout,
-	})
+	metadata, err := json.Marshal(fleet.DrainMetadata())
 	if err != nil {
 		panic(fmt.Errorf("write metadata of a lifecycle hook: %w", err))
 	}
 	return HookSettings{
-		Name:                 HookName,
+		Name:                 spec.DrainHook,
 		Transition:           Transition,
 		HeartbeatTimeout:     fleet.Drain.Heartbeat,
 		DefaultResult:        defaultResult(fleet.Drain.OnTimeout),

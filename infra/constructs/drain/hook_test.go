@@ -72,7 +72,7 @@ func TestLawsOfTime(t *testing.T) {
 		for fleet, f := range env.Fleets {
 			hook := drain.Hook(f)
 			heartbeat := hook.HeartbeatTimeout
-			var metadata drain.Metadata
+			var metadata spec.DrainMetadata
 			if err := json.Unmarshal([]byte(hook.NotificationMetadata), &metadata); err != nil {
 				t.Fatal(err)
 			}

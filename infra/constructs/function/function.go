@@ -39,8 +39,8 @@ type Props struct {
 	//
 	// https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
 	ReservedConcurrency int
-	// Variables are the function's environment variables, beside VariableApp and
-	// VariableEnvironment, which every function has.
+	// Variables are the function's environment variables, beside spec.VariableApp and
+	// spec.VariableEnvironment, which every function has.
 	Variables map[string]string
 	// Network is where the function runs. Default: outside any VPC.
 	Network *Network
@@ -74,13 +74,6 @@ type Async struct {
 	// DeadLetterQueue gets what failed or grew too old.
 	DeadLetterQueue sqs.Queue
 }
-
-// Variables that every function has: the values of the tags spec.TagApp and
-// spec.TagEnvironment, by which it knows what is its environment's.
-const (
-	VariableApp         = "APP"
-	VariableEnvironment = "ENVIRONMENT"
-)
 
 // LogGroupPrefix begins the name of every function's log group.
 const LogGroupPrefix = "/aws/lambda/"
@@ -135,8 +128,8 @@ func New(scope constructs.Construct, id string, props Props) *Function {
 	nag.Acknowledge(traces, "AwsSolutions-IAM5[Resource::*]", "X-Ray has no resource to name for traces that are written: its actions take * only.")
 
 	variables := map[string]string{
-		VariableApp:         props.Environment.App,
-		VariableEnvironment: props.Environment.Name,
+		spec.VariableApp:         props.Environment.App,
+		spec.VariableEnvironment: props.Environment.Name,
 	}
 	maps.Copy(variables, props.Variables)
 	recursion := lambda.RecursiveLoop_TERMINATE

@@ -17,10 +17,6 @@ import (
 	"github.com/evenkeel/evenkeel/spec"
 )
 
-// AggregatePath is the path, and no other, that a listener forwards to the function. The
-// container serves the same document there.
-const AggregatePath = "/health/aggregate"
-
 // Props says which code gathers, and where in the network it runs: it asks every target
 // itself.
 type Props struct {
@@ -35,7 +31,7 @@ type Props struct {
 
 // Health is what a listener and alarms need to know of the function.
 type Health struct {
-	// TargetGroupARN is what AggregatePath is forwarded to.
+	// TargetGroupARN is what spec.AggregatePath is forwarded to.
 	TargetGroupARN string
 	// FunctionName and DeadLetterQueueName are dimensions of metrics. They are known before the
 	// resources exist, and make nobody depend on them.
@@ -45,8 +41,6 @@ type Health struct {
 }
 
 const (
-	// Interval is the time between two measurements.
-	Interval = time.Minute
 	// FunctionTimeout ends a measurement before the next begins, and an answer before the load
 	// balancer gives up on it.
 	FunctionTimeout = 30 * time.Second
@@ -80,7 +74,7 @@ func New(scope constructs.Construct, id string, props Props) *Health {
 		ReservedConcurrency: concurrency,
 		Network:             &function.Network{Subnets: props.Subnets, SecurityGroup: props.SecurityGroup},
 		// A measurement is of its moment: one that failed is reported, and the next one made.
-		Async: &function.Async{MaximumAge: Interval, Retries: 0, DeadLetterQueue: dead},
+		Async: &function.Async{MaximumAge: spec.HealthInterval, Retries: 0, DeadLetterQueue: dead},
 	})
 	h.FunctionName, h.LogGroupName = f.Name, f.LogGroupName
 
@@ -94,7 +88,7 @@ func New(scope constructs.Construct, id string, props Props) *Health {
 		Environment:     env,
 		Name:            "health",
 		Description:     "Measures the health of all targets",
-		Every:           Interval,
+		Every:           spec.HealthInterval,
 		Target:          f.ARN,
 		Action:          function.ActionInvoke,
 		DeadLetterQueue: dead,

@@ -1,0 +1,94 @@
+package spec
+
+import "time"
+
+// What the functions on AWS and those who set them up have to agree on. The functions know
+// no CDK and the CDK app knows no function, so that they meet here.
+
+// Variables of the functions' environment.
+const (
+	// VariableApp and VariableEnvironment are the values of TagApp and TagEnvironment.
+	VariableApp         = "APP"
+	VariableEnvironment = "ENVIRONMENT"
+	// VariableQueueURL is where the drain function sends a message that is not done.
+	VariableQueueURL = "QUEUE_URL"
+	// VariableGroups are the names of the environment's Auto Scaling groups, with commas.
+	VariableGroups = "AUTO_SCALING_GROUPS"
+	// VariableHook is the name of their lifecycle hook.
+	VariableHook = "LIFECYCLE_HOOK"
+	// VariableLoadBalancer is the name of the load balancer whose health is gathered.
+	VariableLoadBalancer = "LOAD_BALANCER"
+	// VariableHealthPath is the path, with its query, of the application's own deep check.
+	VariableHealthPath = "HEALTH_PATH"
+)
+
+// DrainHook is the name of every group's lifecycle hook, and the only one whose actions the
+// drain function completes: other hooks on a group are other people's.
+const DrainHook = "drain"
+
+// DrainReconcileMessage is the message by which the schedule tells the drain function to look
+// for instances whose messages were lost.
+const DrainReconcileMessage = `{"source":"evenkeel.schedule","detail-type":"Reconcile"}`
+
+// DrainMetadata is what the drain function needs to know of a fleet to end its instances. It
+// comes with the hook's event, and a description of the hook has it too, so that an instance
+// whose event was lost is drained by the same rules. Durations are as time.ParseDuration
+// reads them.
+type DrainMetadata struct {
+	Heartbeat string `json:"heartbeat"`
+	Maximum   string `json:"maximum"`
+	OnTimeout string `json:"on_timeout"`
+	// Workers tells whether the fleet runs workers, which are in no target group and end when
+	// their tasks have.
+	Workers bool `json:"workers,omitempty"`
+}
+
+// DrainMetadata is that of a fleet.
+func (f *Fleet) DrainMetadata() DrainMetadata {
+	return DrainMetadata{
+		Heartbeat: f.Drain.Heartbeat.String(), Maximum: f.Drain.Maximum.String(), OnTimeout: f.Drain.OnTimeout, Workers: len(f.Queues) > 0,
+	}
+}
+
+// AggregatePath is the path, and no other, at which the health of an environment is served:
+// by the health function behind the load balancer, and by the container itself.
+const AggregatePath = "/health/aggregate"
+
+// HealthInterval is the time between two measurements of the health function.
+const HealthInterval = time.Minute
+
+// FunctionNamespace is the CloudWatch namespace of what our own functions report.
+const FunctionNamespace = "evenkeel"
+
+// DimensionEnvironment is the only dimension of the metrics that alarms watch:
+// <app>-<environment>. Each further value of a dimension would be billed as a further metric;
+// what an instance did is in the function's log.
+const DimensionEnvironment = "Environment"
+
+// FunctionScope is the value of DimensionEnvironment.
+func FunctionScope(app, environment string) string { return app + "-" + environment }
+
+// Metrics of the drain function.
+const (
+	// MetricDrainStarted counts drains that began, once each.
+	MetricDrainStarted = "DrainStarted"
+	// MetricDrainCompleted counts those that ended because the instance was done.
+	MetricDrainCompleted = "DrainCompleted"
+	// MetricDrainAbandoned counts those that ended because drain.maximum had passed.
+	MetricDrainAbandoned = "DrainAbandoned"
+	// MetricDrainFailed counts those that ended with an error that no retry mends.
+	MetricDrainFailed = "DrainFailed"
+	// MetricDrainDuration is the time from the hook's event to the drain's end, in seconds.
+	MetricDrainDuration = "DrainDuration"
+	// MetricDrainHeartbeats counts heartbeats sent.
+	MetricDrainHeartbeats = "DrainHeartbeats"
+)
+
+// Metrics of the health function.
+const (
+	// MetricHealthAge is how long ago the last complete round of checks ended, in seconds.
+	MetricHealthAge = "HealthAge"
+	// MetricDeepHealthyShare is the share of targets, in percent, that answer the
+	// application's own check with success, in the target group with the smallest.
+	MetricDeepHealthyShare = "DeepHealthyShare"
+)
