@@ -2,8 +2,9 @@ package alarm
 
 import (
 	"fmt"
-	"github.com/evenkeel/evenkeel/spec"
 	"time"
+
+	"github.com/evenkeel/evenkeel/spec"
 )
 
 // oldHealth is the age of the last complete round of checks, in seconds, at which it says
