@@ -13,8 +13,10 @@ import (
 //
 // The path: escapes of unreserved characters (letters, digits, - . _ ~) are decoded, all
 // others keep their escape with upper-case digits, and dot segments, escaped ones too, are
-// resolved; one that climbs above the root is refused. Repeated slashes, escaped slashes
-// and parameters (;x) are left alone. Space, control characters and DEL, which desync
+// resolved; one that climbs above the root is refused, and so is one that only some would
+// take for a dot segment: with a parameter (..;x), or with a backslash, an escaped slash or
+// an escaped backslash for a slash (..%2Fx). Other repeated and escaped slashes and
+// parameters are left alone. Space, control characters and DEL, which desync
 // mitigation may let through, are escaped; bytes above 0x7f stay as they are. The query
 // keeps its escapes, whatever they are. A fragment, CR, LF or NUL is refused in both, a
 // malformed escape and %00 in the path.
@@ -101,6 +103,7 @@ const (
 	byteSlash  // ends a segment
 	byteMark   // the question mark
 	bytePct    // begins an escape
+	byteBack   // a backslash, which some take for a slash
 	byteEncode // has to be escaped
 	byteRefuse
 )
@@ -113,7 +116,7 @@ var byteClass = func() (t [256]uint8) {
 	for _, c := range "\x00\r\n#" {
 		t[c] = byteRefuse
 	}
-	t['/'], t['?'], t['%'] = byteSlash, byteMark, bytePct
+	t['/'], t['?'], t['%'], t['\\'] = byteSlash, byteMark, bytePct, byteBack
 	return t
 }()
 
@@ -133,6 +136,11 @@ scan:
 		case byteMark:
 			path, query, hasQuery = target[:i], target[i+1:], true
 			break scan
+		case byteBack:
+			// It matters beside a dot only.
+			if i > 0 && target[i-1] == '.' || i+1 < len(target) && target[i+1] == '.' {
+				clean = false
+			}
 		case bytePct, byteEncode:
 			clean = false
 		case byteRefuse:
@@ -191,9 +199,9 @@ func appendPath(dst, raw []byte) ([]byte, *Error) {
 		c := raw[i]
 		switch byteClass[c] {
 		case byteSlash:
-			var ok bool
-			if dst, ok = endSegment(dst, first, segment, true); !ok {
-				return nil, errAboveRoot
+			var err *Error
+			if dst, err = endSegment(dst, first, segment, true); err != nil {
+				return nil, err
 			}
 			segment = len(dst)
 		case bytePct:
@@ -219,31 +227,62 @@ func appendPath(dst, raw []byte) ([]byte, *Error) {
 			dst = append(dst, c)
 		}
 	}
-	dst, ok := endSegment(dst, first, segment, false)
-	if !ok {
-		return nil, errAboveRoot
-	}
-	return dst, nil
+	return endSegment(dst, first, segment, false)
 }
 
 // endSegment resolves the segment that dst ends with when it is a dot segment, and adds
-// the slash that followed it when it is not. It reports false above the root.
-func endSegment(dst []byte, first, segment int, slash bool) ([]byte, bool) {
+// the slash that followed it when it is not.
+func endSegment(dst []byte, first, segment int, slash bool) ([]byte, *Error) {
 	switch string(dst[segment:]) {
 	case ".":
-		return dst[:segment], true
+		return dst[:segment], nil
 	case "..":
 		parent := dst[first : segment-1] // without the slash before the segment
 		if len(parent) == 0 {
-			return dst, false
+			return nil, errAboveRoot
 		}
-		return dst[:first+bytes.LastIndexByte(parent, '/')+1], true
+		return dst[:first+bytes.LastIndexByte(parent, '/')+1], nil
+	}
+	if hidesParent(dst[segment:]) {
+		return nil, errHidden
 	}
 	if slash {
 		dst = append(dst, '/')
 	}
-	return dst, true
+	return dst, nil
 }
+
+// hidesParent tells whether a segment, which is none that climbs by itself, would climb for
+// an application that cuts parameters off before it resolves dot segments, or that takes
+// backslashes and escaped slashes for slashes.
+func hidesParent(segment []byte) bool {
+	for from := 0; ; from++ {
+		i := bytes.Index(segment[from:], parent)
+		if i < 0 {
+			return false
+		}
+		from += i
+		if endsPart(segment[:from]) && beginsPart(segment[from+len(parent):]) {
+			return true
+		}
+	}
+}
+
+var parent = []byte("..")
+
+// endsPart tells whether what follows before begins a part of a segment.
+func endsPart(before []byte) bool {
+	n := len(before)
+	return n == 0 || before[n-1] == '\\' || n >= 3 && isEscapedSlash(before[n-3:])
+}
+
+// beginsPart tells whether after begins behind a part of a segment.
+func beginsPart(after []byte) bool {
+	return len(after) == 0 || after[0] == '\\' || after[0] == ';' ||
+		len(after) >= 3 && (isEscapedSlash(after[:3]) || string(after[:3]) == "%3B")
+}
+
+func isEscapedSlash(b []byte) bool { return string(b) == "%2F" || string(b) == "%5C" }
 
 func appendEscaped(dst []byte, c byte) []byte {
 	const digits = "0123456789ABCDEF"

@@ -24,6 +24,7 @@ var (
 	errEscape     = &Error{statusBadRequest, "path has a malformed percent escape"}
 	errEscapedNUL = &Error{statusBadRequest, "path has an escaped NUL"}
 	errAboveRoot  = &Error{statusBadRequest, "path climbs above the root"}
+	errHidden     = &Error{statusBadRequest, "path has a dot segment that only some see"}
 	errNoHost     = &Error{statusBadRequest, "request names no host"}
 	errHost       = &Error{statusBadRequest, "host is malformed"}
 	errTwoHosts   = &Error{statusBadRequest, "host differs from the authority"}
