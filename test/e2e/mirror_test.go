@@ -35,9 +35,11 @@ type mirror struct {
 // poison begins the paths of requests that an attacker hides and that must not get through.
 const poison = "/poison/"
 
-func newMirror(t *testing.T, name string) *mirror {
+func newMirror(t *testing.T, name string) *mirror { return newMirrorAt(t, name, "127.0.0.1:0") }
+
+func newMirrorAt(t *testing.T, name, address string) *mirror {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
