@@ -60,11 +60,13 @@ const mayImport = `
 	INTERNAL/tlspolicy:
 	INTERNAL/certs: spec
 	INTERNAL/watch:
-	INTERNAL/server: INTERNAL/accesslog INTERNAL/admin INTERNAL/answer INTERNAL/certs INTERNAL/exchange INTERNAL/forward INTERNAL/health INTERNAL/http1 INTERNAL/http2 INTERNAL/metrics INTERNAL/sticky INTERNAL/target INTERNAL/tlspolicy INTERNAL/wire spec targethealth
+	INTERNAL/elbv2api: INTERNAL/tlspolicy spec targethealth
+	INTERNAL/server: INTERNAL/accesslog INTERNAL/admin INTERNAL/answer INTERNAL/certs INTERNAL/elbv2api INTERNAL/exchange INTERNAL/forward INTERNAL/health INTERNAL/http1 INTERNAL/http2 INTERNAL/metrics INTERNAL/sticky INTERNAL/target INTERNAL/tlspolicy INTERNAL/wire spec targethealth
 
 	# The program.
 	INTERNAL/demo: INTERNAL/certs environments spec
-	INTERNAL/command: INTERNAL/admin INTERNAL/demo INTERNAL/server INTERNAL/tlspolicy INTERNAL/watch spec
+	INTERNAL/agent: spec
+	INTERNAL/command: INTERNAL/admin INTERNAL/agent INTERNAL/demo INTERNAL/server INTERNAL/tlspolicy INTERNAL/watch spec
 	proxy: INTERNAL/command
 
 	# What reads synthesized templates, without CDK.
@@ -103,7 +105,7 @@ var impure = []string{"crypto/rand", "log", "log/slog", "math/rand", "math/rand/
 // netHTTP are the packages that work with net/http. What proxies a request does not: its
 // types cost several times what proxying costs.
 var netHTTP = []string{
-	"proxy/internal/admin", "proxy/internal/demo", "proxy/internal/health", "proxy/internal/http2", "proxy/internal/metrics",
+	"proxy/internal/admin", "proxy/internal/agent", "proxy/internal/demo", "proxy/internal/elbv2api", "proxy/internal/health", "proxy/internal/http2", "proxy/internal/metrics",
 }
 
 // netHTTPNames are the packages that take nothing but names of statuses and formats from it.

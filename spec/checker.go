@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -20,6 +21,8 @@ type checker struct {
 	at       map[string]position
 	problems Problems
 	warnings Problems
+	// settled are the paths of what is known to be valid.
+	settled map[string]bool
 	// unread are the paths of what could not be read.
 	unread []string
 }
@@ -75,7 +78,9 @@ func (c *checker) walk(v reflect.Value, path string) {
 		}
 	case reflect.Slice:
 		for i := range v.Len() {
-			c.walk(v.Index(i), element(path, i))
+			if at := element(path, i); !c.settled[at] {
+				c.walk(v.Index(i), at)
+			}
 		}
 	case reflect.Map:
 		for _, k := range slices.SortedFunc(slices.Values(v.MapKeys()), byString) {
@@ -88,11 +93,10 @@ func (c *checker) walk(v reflect.Value, path string) {
 		if optional(v) {
 			return
 		}
-		if l, ok := reflect.TypeAssert[limited](v.Addr()); ok {
-			c.limits(v, l.limits(), path)
-		}
-		for i := range v.NumField() {
-			if key := yamlKey(v.Type().Field(i)); key != "" {
+		bounds := boundsOf(v)
+		c.limits(v, bounds.limits, path)
+		for i, key := range bounds.keys {
+			if key != "" && holdsMore(v.Field(i).Kind()) {
 				c.walk(v.Field(i), field(path, key))
 			}
 		}
@@ -100,6 +104,51 @@ func (c *checker) walk(v reflect.Value, path string) {
 			t.check(c, path)
 		}
 	}
+}
+
+// holdsMore tells whether there is something to walk in a field of that kind.
+func holdsMore(k reflect.Kind) bool {
+	return k == reflect.Struct || k == reflect.Slice || k == reflect.Map || k == reflect.Pointer
+}
+
+// bounds is what is known of a struct's type.
+type bounds struct {
+	keys   []string // by field; empty for what no file says
+	limits []boundField
+}
+
+// boundField is a field with a limit.
+type boundField struct {
+	key   string
+	index int
+	limit limit
+}
+
+// allBounds remembers the bounds of types: an environment can have a thousand targets, and
+// is held to its limits with every change that the control API makes.
+var allBounds sync.Map // reflect.Type to *bounds
+
+func boundsOf(v reflect.Value) *bounds {
+	t := v.Type()
+	if b, ok := allBounds.Load(t); ok {
+		return b.(*bounds)
+	}
+	b := &bounds{keys: make([]string, t.NumField())}
+	for i := range b.keys {
+		b.keys[i] = yamlKey(t.Field(i))
+	}
+	if l, ok := reflect.TypeAssert[limited](v.Addr()); ok {
+		all := l.limits()
+		for _, key := range slices.Sorted(maps.Keys(all)) {
+			i := slices.Index(b.keys, key)
+			if i < 0 {
+				panic(fmt.Sprintf("spec: %s has no key %s", t, key))
+			}
+			b.limits = append(b.limits, boundField{key, i, all[key]})
+		}
+	}
+	allBounds.Store(t, b)
+	return b
 }
 
 func byString(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) }
@@ -112,27 +161,25 @@ func optional(v reflect.Value) bool {
 	return ok && a.absent()
 }
 
-func (c *checker) limits(v reflect.Value, all limits, path string) {
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		l := all[name]
-		value, ok := fieldByKey(v, name)
-		if !ok {
-			panic(fmt.Sprintf("spec: %s has no key %s", v.Type(), name))
-		}
-		at := field(path, name)
+func (c *checker) limits(v reflect.Value, all []boundField, path string) {
+	for i := range all {
+		l, value := &all[i].limit, v.Field(all[i].index)
 		switch {
 		case empty(value):
-			if l.required && c.says(at) {
-				c.refuse(at, "is empty", "", l.want)
-			} else if l.required {
-				c.refuse(at, "is missing", "", l.want)
+			if !l.required {
+				continue
 			}
+			what := "is missing"
+			if c.says(field(path, all[i].key)) {
+				what = "is empty"
+			}
+			c.refuse(field(path, all[i].key), what, "", l.want)
 			continue
 		case !l.holds(value):
-			c.refuse(at, "is not allowed", literal(value), l.advice(value))
+			c.refuse(field(path, all[i].key), "is not allowed", literal(value), l.advice(value))
 		}
 		if l.element != nil {
-			c.elements(value, *l.element, at)
+			c.elements(value, *l.element, field(path, all[i].key))
 		}
 	}
 }

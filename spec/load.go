@@ -66,9 +66,15 @@ func Check(path string, inspections ...Inspection) (env *Environment, problems, 
 }
 
 // Validate holds an environment that is no file's to what files are held to. Problems have
-// no place then, only paths.
-func Validate(env *Environment) Problems {
-	c := checker{env: env}
+// no place then, only paths. A target group that before has as well is taken to be valid;
+// before can be nil.
+func Validate(env, before *Environment) Problems {
+	c := checker{env: env, settled: map[string]bool{}}
+	for i := range env.TargetGroups {
+		if before != nil && i < len(before.TargetGroups) && env.TargetGroups[i].equal(&before.TargetGroups[i]) {
+			c.settled[element("target_groups", i)] = true
+		}
+	}
 	c.walk(reflect.ValueOf(env), "")
 	c.environment()
 	c.problems.sort("")

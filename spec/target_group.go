@@ -3,6 +3,8 @@ package spec
 import (
 	"fmt"
 	"net/netip"
+	"reflect"
+	"slices"
 	"time"
 )
 
@@ -132,6 +134,13 @@ func (g *TargetGroup) Complete() {
 	g.HealthCheck.complete(g.ProtocolVersion)
 }
 
+// equal tells whether two groups say the same.
+func (g *TargetGroup) equal(other *TargetGroup) bool {
+	a, b := *g, *other
+	a.Targets, b.Targets = nil, nil
+	return slices.Equal(g.Targets, other.Targets) && reflect.DeepEqual(a, b)
+}
+
 func (g *TargetGroup) check(c *checker, path string) {
 	if g.Fleet != "" {
 		if _, ok := c.env.Fleets[g.Fleet]; !ok && !c.isUnread("fleets") {
@@ -160,7 +169,11 @@ func (g *TargetGroup) check(c *checker, path string) {
 }
 
 func (g *TargetGroup) checkTargets(c *checker, path string) {
-	ids, addresses := map[string]string{}, map[string]string{}
+	type named struct {
+		id   string
+		port int
+	}
+	ids, addresses := map[named]string{}, map[string]string{}
 	for i := range g.Targets {
 		t := &g.Targets[i]
 		at := element(path, i)
@@ -168,10 +181,10 @@ func (g *TargetGroup) checkTargets(c *checker, path string) {
 		if port == 0 {
 			port = g.Port
 		}
-		if before, ok := ids[fmt.Sprint(t.ID, port)]; ok && t.ID != "" {
+		if before, ok := ids[named{t.ID, port}]; ok && t.ID != "" {
 			c.refuse(field(at, "id"), "is taken by "+before, quote(t.ID), "a value of its own, or another port")
 		}
-		ids[fmt.Sprint(t.ID, port)] = field(at, "id")
+		ids[named{t.ID, port}] = field(at, "id")
 		if a, err := netip.ParseAddr(t.Address); err == nil {
 			c.unique(addresses, netip.AddrPortFrom(a, uint16(port)).String(), field(at, "address"))
 		}

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Starts a Celery worker of SyncApp on Amazon Linux 2023. /etc/syncapp.env says which queues
 # it consumes, how many tasks at once, and where the data and the release are: a wheelhouse, so
-# that nothing is taken from a public index.
+# that nothing is taken from a public index, and bin/evenkeel of the instance's architecture.
 set -euo pipefail
 set -a
 . /etc/syncapp.env
@@ -41,6 +41,30 @@ RestartSec=5
 WantedBy=multi-user.target
 END
 
+# Last to stop, so that it sees the worker's end when the system goes down.
+cat >/etc/systemd/system/evenkeel-agent.service <<'END'
+[Unit]
+Description=Ends the worker before Auto Scaling ends the instance
+After=network-online.target
+Wants=network-online.target
+Before=syncapp-worker.service
+StartLimitIntervalSec=0
+
+[Service]
+EnvironmentFile=/etc/syncapp.env
+ExecStart=/usr/local/bin/evenkeel agent --service syncapp-worker.service --spot --inspect "runuser -u syncapp -- /opt/syncapp/venv/bin/celery --app syncapp"
+StandardOutput=append:/var/log/syncapp/agent.log
+StandardError=append:/var/log/syncapp/agent.log
+RuntimeDirectory=evenkeel-agent
+RuntimeDirectoryPreserve=yes
+TimeoutStopSec=15
+Restart=on-failure
+RestartSec=5
+
+[Install]
+WantedBy=multi-user.target
+END
+
 cat >/etc/amazon-cloudwatch-agent.json <<END
 {"logs": {"logs_collected": {"files": {"collect_list": [
   {"file_path": "/var/log/syncapp/*.log", "log_group_name": "$LOG_GROUP", "log_stream_name": "{instance_id}"}
@@ -49,3 +73,6 @@ END
 /opt/aws/amazon-cloudwatch-agent/bin/amazon-cloudwatch-agent-ctl -a fetch-config -m ec2 -s -c file:/etc/amazon-cloudwatch-agent.json
 systemctl daemon-reload
 systemctl enable --now syncapp-worker
+# After the worker: without an agent the drain function ends the instance, only later.
+install -m 0755 /opt/syncapp/wheels/bin/evenkeel /usr/local/bin/evenkeel
+systemctl enable --now evenkeel-agent

@@ -15,7 +15,7 @@ func (l *Logger) appendALB(b []byte, x *exchange.Exchange, s *stamps) []byte {
 
 	b = appendToken(b, r.Type)
 	b = append(s.appendISO(b, r.Ended), ' ')
-	b = appendToken(b, l.config.LoadBalancer)
+	b = appendToken(b, l.names.Load().loadBalancer)
 	b = append(appendAddrPort(b, c.Peer), ' ')
 	b = appendToken(b, r.TargetAddress)
 	b = append(appendSeconds(b, request), ' ')

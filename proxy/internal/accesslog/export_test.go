@@ -21,12 +21,15 @@ func (o testOutput) close() error                    { return o.Close() }
 
 // NewOn returns a logger whose access log goes to w.
 func NewOn(w Writer, config Config, logger *slog.Logger) *Logger {
-	return &Logger{config: config, format: formatters[config.Access.Format], access: startStream(testOutput{w}, logger)}
+	l := &Logger{config: config, format: formatters[config.Access.Format], access: startStream(testOutput{w}, logger)}
+	l.Rename(config.LoadBalancer, config.DNSName)
+	return l
 }
 
 // Line formats one exchange.
 func Line(config Config, x *exchange.Exchange) string {
 	l := &Logger{config: config}
+	l.Rename(config.LoadBalancer, config.DNSName)
 	return string(formatters[config.Access.Format](l, nil, x, new(stamps)))
 }
 

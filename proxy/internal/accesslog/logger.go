@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 
 	"github.com/evenkeel/evenkeel/proxy/internal/exchange"
 	"github.com/evenkeel/evenkeel/spec"
@@ -32,8 +33,21 @@ type Config struct {
 type Logger struct {
 	config Config
 	format formatter
+	names  atomic.Pointer[names]
 
 	access, connections, healthChecks *stream
+}
+
+// names are what the load balancer is called.
+type names struct {
+	loadBalancer, dnsName string
+}
+
+// Rename has lines from here on call the load balancer otherwise: see Config.
+func (l *Logger) Rename(loadBalancer, dnsName string) {
+	if l != nil {
+		l.names.Store(&names{loadBalancer, dnsName})
+	}
 }
 
 // formatter appends the record of x as one line, its newline included.
@@ -57,6 +71,7 @@ func New(config Config) (*Logger, error) {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
 	l := &Logger{config: config, format: format}
+	l.Rename(config.LoadBalancer, config.DNSName)
 	var errs []error
 	for _, f := range []struct {
 		to   **stream

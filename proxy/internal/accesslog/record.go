@@ -101,8 +101,8 @@ func (l *Logger) appendRequestLine(b []byte, x *exchange.Exchange, escape escape
 	if len(host) > 0 {
 		b = escape(b, host)
 		hasPort = endsInPort(host)
-	} else if l.config.DNSName != "" {
-		b = append(b, l.config.DNSName...)
+	} else if name := l.names.Load().dnsName; name != "" {
+		b = append(b, name...)
 	} else {
 		b = append(b, '-')
 	}

@@ -39,6 +39,7 @@ type commandLine struct {
 	Status  statusCommand  `cmd:"" help:"Show listeners, target groups and targets of a running process."`
 	Reload  reloadCommand  `cmd:"" help:"Make a running process read its environment file again."`
 	Health  healthCommand  `cmd:"" help:"Ask a running process whether it lives, for a container's HEALTHCHECK."`
+	Agent   agentCommand   `cmd:"" help:"End the application of an EC2 instance before Auto Scaling ends the instance."`
 	Demo    demoCommand    `cmd:"" help:"Run three demo targets and the load balancer in front of them."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
@@ -76,7 +77,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		// Kong goes on after help and would complain of what is missing beside it.
 		kong.Exit(func(status int) { helped = status }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.Vars{"admin": defaultAdmin},
+		kong.Vars{"admin": defaultAdmin, "hook": spec.DrainHook},
 	)
 	if err != nil {
 		return complain(stderr, &exitError{exitTrouble, err})

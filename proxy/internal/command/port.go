@@ -42,6 +42,9 @@ func keyOf(env *spec.Environment, address string) string {
 	if env.Proxy.Admin.Listen == address {
 		return "proxy.admin.listen"
 	}
+	if env.Proxy.ELBv2API.Listen == address {
+		return "proxy.elbv2_api.listen"
+	}
 	for i, l := range env.LoadBalancer.Listeners {
 		if bind, ok := env.Proxy.Bind[l.Name]; ok && bind == address {
 			return "proxy.bind." + l.Name

@@ -67,4 +67,11 @@ func logListeners(logger *slog.Logger, env *spec.Environment) {
 		logger.Info("listening", "listener", l.Name, "protocol", l.Protocol, "address", env.ListenAddress(&l))
 	}
 	logger.Info("listening", "listener", "admin", "protocol", spec.ProtocolHTTP, "address", env.Proxy.Admin.Listen)
+	if api := env.Proxy.ELBv2API; api.Served() {
+		protocol := spec.ProtocolHTTP
+		if api.Certificate.Certificate != "" {
+			protocol = spec.ProtocolHTTPS
+		}
+		logger.Info("listening", "listener", "elbv2_api", "protocol", protocol, "address", api.Listen)
+	}
 }

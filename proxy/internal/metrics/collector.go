@@ -66,7 +66,6 @@ func (s *Set) WritePrometheus(w io.Writer) error {
 // collector shows a Set to Prometheus.
 type collector struct {
 	set     *Set
-	lb      string // label value
 	descs   map[*spec.Metric]*prometheus.Desc
 	build   *prometheus.Desc
 	reloads *prometheus.Desc
@@ -79,7 +78,6 @@ type collector struct {
 func newCollector(s *Set) *collector {
 	c := &collector{
 		set:    s,
-		lb:     label(s.options.LoadBalancer),
 		descs:  make(map[*spec.Metric]*prometheus.Desc),
 		shares: make(map[string]*share),
 	}
@@ -151,7 +149,7 @@ func (c *collector) collectLoadBalancer(ch chan<- prometheus.Metric, targetConne
 			sums[j] += c.set.shards[i].counters[j].Load()
 		}
 	}
-	lb := c.lb
+	lb := c.set.label()
 	for counter, m := range counterMetrics {
 		c.send(ch, m, float64(sums[counter]), lb)
 	}
@@ -164,7 +162,7 @@ func (c *collector) collectLoadBalancer(ch chan<- prometheus.Metric, targetConne
 func (c *collector) collectGroups(ch chan<- prometheus.Metric, list []GroupGauges) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	lb := c.lb
+	lb := c.set.label()
 	targets := make(map[string]GroupGauges) // by target group, all zones
 	for key, g := range merge(list) {
 		all := targets[key.targetGroup]
@@ -215,7 +213,7 @@ func (c *collector) collectGauges(ch chan<- prometheus.Metric, key groupKey, g G
 		&spec.MetricHealthyStateRouting:   healthy,
 		&spec.MetricUnhealthyStateRouting: unhealthy,
 	} {
-		c.send(ch, m, value, c.lb, label(key.targetGroup), label(key.zone))
+		c.send(ch, m, value, c.set.label(), label(key.targetGroup), label(key.zone))
 	}
 }
 

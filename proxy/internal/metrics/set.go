@@ -33,8 +33,10 @@ type Options struct {
 // reloads: a counter never goes back.
 type Set struct {
 	options Options
-	shards  []shard
-	mask    uint32
+	// loadBalancer is the value of the label load_balancer.
+	loadBalancer atomic.Pointer[string]
+	shards       []shard
+	mask         uint32
 
 	// groups is replaced whole when a group or zone is new; mu is for the writers.
 	groups atomic.Pointer[map[groupKey]*group]
@@ -69,10 +71,16 @@ type groupShard struct {
 func New(options Options) *Set {
 	n := 1 << bits.Len(uint(runtime.GOMAXPROCS(0)-1))
 	s := &Set{options: options, shards: make([]shard, n), mask: uint32(n - 1)}
+	s.Rename(options.LoadBalancer)
 	s.groups.Store(&map[groupKey]*group{})
 	s.register()
 	return s
 }
+
+// Rename gives the load balancer another label: app/name/id.
+func (s *Set) Rename(loadBalancer string) { s.loadBalancer.Store(&loadBalancer) }
+
+func (s *Set) label() string { return label(*s.loadBalancer.Load()) }
 
 // EnsureGroup makes the counters of a target group appear, at zero, before its first
 // request: one set for each zone, or one without a zone when there is none.

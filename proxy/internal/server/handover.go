@@ -18,7 +18,7 @@ const (
 	// handoverTimeout bounds the exchange with the other process, which is on this machine.
 	handoverTimeout = 5 * time.Second
 	// maxHandedOver bounds how many sockets one message may bring: 50 listeners, an ALB's
-	// limit, and the admin listener, with room to spare.
+	// limit, the admin listener and the control API's, with room to spare.
 	maxHandedOver = 64
 )
 
@@ -102,6 +102,10 @@ func (s *Server) offer(path string) error {
 // handOver sends every listening socket to the process at the other end.
 func (s *Server) handOver(conn *net.UnixConn) error {
 	_ = conn.SetDeadline(time.Now().Add(handoverTimeout))
+	if s.api != nil {
+		// The next process reads the state file as soon as it has the sockets.
+		s.api.Freeze()
+	}
 	var addresses []string
 	var fds []int
 	defer func() {
@@ -116,6 +120,9 @@ func (s *Server) handOver(conn *net.UnixConn) error {
 	}
 	if s.adminSocket != nil {
 		sockets[s.env.Proxy.Admin.Listen] = s.adminSocket
+	}
+	if s.apiSocket != nil {
+		sockets[s.env.Proxy.ELBv2API.Listen] = s.apiSocket
 	}
 	s.mu.Unlock()
 	for address, socket := range sockets {

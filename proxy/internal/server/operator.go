@@ -66,6 +66,9 @@ func (s *Server) stopBackground(ctx context.Context) {
 	if s.admin != nil {
 		_ = s.admin.Shutdown(ctx)
 	}
+	if s.apiServer != nil {
+		_ = s.apiServer.Shutdown(ctx)
+	}
 	s.background.Wait()
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/evenkeel/evenkeel/spec"
@@ -25,10 +24,7 @@ func secretsOf(env *spec.Environment, dir string) ([][]byte, error) {
 
 func resolve(secret, dir string) ([]byte, error) {
 	if path, ok := strings.CutPrefix(secret, "file:"); ok {
-		if !filepath.IsAbs(path) {
-			path = filepath.Join(dir, path)
-		}
-		text, err := os.ReadFile(path)
+		text, err := os.ReadFile(in(dir, path))
 		return bytes.TrimSpace(text), err
 	}
 	if name, ok := strings.CutPrefix(secret, "env:"); ok {

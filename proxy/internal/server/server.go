@@ -4,6 +4,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -17,6 +18,7 @@ import (
 	"github.com/evenkeel/evenkeel/proxy/internal/accesslog"
 	"github.com/evenkeel/evenkeel/proxy/internal/admin"
 	"github.com/evenkeel/evenkeel/proxy/internal/answer"
+	"github.com/evenkeel/evenkeel/proxy/internal/elbv2api"
 	"github.com/evenkeel/evenkeel/proxy/internal/forward"
 	"github.com/evenkeel/evenkeel/proxy/internal/health"
 	"github.com/evenkeel/evenkeel/proxy/internal/metrics"
@@ -49,6 +51,11 @@ type Server struct {
 	logs     *accesslog.Logger
 	services forward.Services
 	admin    *admin.Server
+	// api is the control API and apiServer its listener; nil without proxy.elbv2_api.
+	api       *elbv2api.API
+	apiServer *elbv2api.Server
+	// apiCertificate is what the API's listener speaks TLS with, replaced by a reload.
+	apiCertificate atomic.Pointer[tls.Certificate]
 
 	// connections counts open client connections against maxConnections.
 	connections    atomic.Int64
@@ -68,6 +75,7 @@ type Server struct {
 	// put to use.
 	inherited   map[string]*net.TCPListener
 	adminSocket *net.TCPListener
+	apiSocket   *net.TCPListener
 	offered     *net.UnixListener
 	// handedOver says that another process has the listening sockets too.
 	handedOver atomic.Bool
@@ -86,6 +94,9 @@ func New(env *spec.Environment, options Options) (*Server, error) {
 	}
 	secrets, err := secretsOf(env, options.Dir)
 	if err != nil {
+		return nil, err
+	}
+	if env, err = s.newAPI(env); err != nil {
 		return nil, err
 	}
 	sealer, err := sticky.NewSealer(secrets...)
@@ -119,10 +130,13 @@ func (s *Server) Start(env *spec.Environment) (err error) {
 			return err
 		}
 	}
-	if err := s.apply(env); err != nil {
+	if err := s.begin(env); err != nil {
 		return err
 	}
 	if err := s.startAdmin(env); err != nil {
+		return err
+	}
+	if err := s.startAPI(env); err != nil {
 		return err
 	}
 	for address, socket := range s.inherited {
@@ -145,7 +159,7 @@ func (s *Server) Start(env *spec.Environment) (err error) {
 // No connection is cut: what is open goes on under the new rules, targets keep their
 // health, and a target that is gone drains.
 func (s *Server) Reload(env *spec.Environment) error {
-	err := s.apply(env)
+	err := s.reload(env)
 	s.Reloaded(err)
 	return err
 }
@@ -174,13 +188,20 @@ type plan struct {
 	socket   *net.TCPListener // a new one, or nil when the listener is open already
 }
 
-// apply makes env the description in force: first all that can fail, then the swap.
-func (s *Server) apply(env *spec.Environment) (err error) {
+// apply makes env the description in force, certificates read anew: first all that can
+// fail, then the swap.
+func (s *Server) apply(env *spec.Environment) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopping.Load() {
 		return errors.New("server is stopping")
 	}
+	return s.swap(env, false)
+}
+
+// swap is apply with s.mu held. With keep, a listener of which nothing has changed keeps what
+// was compiled and loaded for it.
+func (s *Server) swap(env *spec.Environment, keep bool) (err error) {
 	groups := map[string]*target.Group{}
 	plans := make([]*plan, 0, len(env.LoadBalancer.Listeners))
 	defer func() {
@@ -193,15 +214,18 @@ func (s *Server) apply(env *spec.Environment) (err error) {
 		}
 	}()
 	for i := range env.LoadBalancer.Listeners {
-		p := &plan{spec: &env.LoadBalancer.Listeners[i]}
+		p := &plan{spec: &env.LoadBalancer.Listeners[i], address: env.ListenAddress(&env.LoadBalancer.Listeners[i])}
 		plans = append(plans, p)
+		if l := s.listeners[p.address]; keep && l != nil && s.unchanged(env, p.spec) {
+			p.forward, p.security = l.current.Load(), l.security.Load()
+			continue
+		}
 		if p.forward, err = forward.NewListener(env, p.spec, groups, &s.services); err != nil {
 			return err
 		}
 		if p.security, err = newSecurity(env, p.spec, s.options.Dir, s.logger); err != nil {
 			return err
 		}
-		p.address = env.ListenAddress(p.spec)
 		if _, open := s.listeners[p.address]; !open {
 			if p.socket, err = s.listen(p.address); err != nil {
 				return fmt.Errorf("listener %s: %w", p.spec.Name, err)
@@ -217,6 +241,8 @@ func (s *Server) apply(env *spec.Environment) (err error) {
 	for i := range env.TargetGroups {
 		s.metrics.EnsureGroup(env.TargetGroups[i].Name, zones(&env.TargetGroups[i])...)
 	}
+	s.metrics.Rename(env.LoadBalancerID())
+	s.logs.Rename(env.LoadBalancerID(), env.DNSName())
 	s.maxConnections.Store(int64(env.Proxy.MaxConnections))
 	s.publish(plans)
 	if s.env != nil {
@@ -232,6 +258,7 @@ func (s *Server) warnOfRestart(env *spec.Environment) {
 	now, next := &s.env.Proxy, &env.Proxy
 	for path, same := range map[string]bool{
 		"proxy.admin.listen":     now.Admin.Listen == next.Admin.Listen,
+		"proxy.elbv2_api":        now.ELBv2API.Listen == next.ELBv2API.Listen && now.ELBv2API.StateFile == next.ELBv2API.StateFile,
 		"proxy.server_name":      now.ServerName == next.ServerName,
 		"proxy.stickiness_keys":  slices.Equal(now.StickinessKeys, next.StickinessKeys),
 		"proxy.access_log":       now.AccessLog == next.AccessLog,
@@ -316,6 +343,9 @@ func (s *Server) leave(shard uint32) {
 // then is cut.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stopping.Store(true)
+	if s.api != nil {
+		s.api.Freeze()
+	}
 	s.mu.Lock()
 	listeners := make([]*listener, 0, len(s.listeners))
 	for _, l := range s.listeners {
@@ -328,9 +358,13 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	for _, l := range listeners {
 		l.drain()
 	}
-	if s.handedOver.Load() && s.adminSocket != nil {
+	if s.handedOver.Load() {
 		// Both processes accept from one queue: questions are for the next one from here on.
-		_ = s.adminSocket.Close()
+		for _, socket := range []*net.TCPListener{s.adminSocket, s.apiSocket} {
+			if socket != nil {
+				_ = socket.Close()
+			}
+		}
 	}
 	go func() {
 		for _, l := range listeners {
