@@ -235,26 +235,34 @@ func TestStatusOfAnother(t *testing.T) {
 }
 
 // TestHostGoesDown stops the agent after the application has ended and before the action is
-// completed: one more call is made.
+// completed: one more call is made, and what it does not do is left to the next agent.
 func TestHostGoesDown(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w, c := newWorld(), configuration(t)
-		w.terminate()
-		w.takes = time.Minute
-		w.complete = []error{errThrottle, nil}
-		ctx, stop := context.WithCancel(t.Context())
-		defer stop()
-		w.after(time.Minute+2*time.Second, stop)
-		if err := w.agent(t, c).Run(ctx); err != nil {
-			t.Errorf("the agent ends with %v", err)
-		}
-		w.expect(t, "told 1", "ended", "refused")
-		if s := status(t, c); s.State != agent.StateDrained {
-			t.Errorf("state is %s", s.State)
-		}
-		w.ends(t, c)
-		w.expect(t, "told 1", "ended", "refused", "completed CONTINUE")
-	})
+	for name, last := range map[string]error{"last call succeeds": nil, "last call fails": errThrottle} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w, c := newWorld(), configuration(t)
+				w.terminate()
+				w.takes = time.Minute
+				w.complete = []error{errThrottle, last, nil}
+				ctx, stop := context.WithCancel(t.Context())
+				defer stop()
+				w.after(time.Minute+2*time.Second, stop)
+				if err := w.agent(t, c).Run(ctx); err != nil {
+					t.Errorf("the agent ends with %v", err)
+				}
+				if last == nil {
+					w.expect(t, "told 1", "ended", "refused", "completed CONTINUE")
+					return
+				}
+				w.expect(t, "told 1", "ended", "refused", "refused")
+				if s := status(t, c); s.State != agent.StateDrained {
+					t.Errorf("state is %s", s.State)
+				}
+				w.ends(t, c)
+				w.expect(t, "told 1", "ended", "refused", "refused", "completed CONTINUE")
+			})
+		})
+	}
 }
 
 func TestMetadataOutage(t *testing.T) {

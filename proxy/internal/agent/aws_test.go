@@ -48,6 +48,23 @@ func TestMetadata(t *testing.T) {
 	}
 }
 
+// TestMetadataWantsTokens does not fall back to version 1, which anything that can be made to
+// send a request can read.
+func TestMetadataWantsTokens(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPut {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		fmt.Fprint(w, "Terminated")
+	}))
+	defer server.Close()
+	t.Setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", server.URL)
+	if got, err := agent.NewMetadata().Get(t.Context(), "autoscaling/target-lifecycle-state"); err == nil && got != "" {
+		t.Errorf("without a token the metadata say %q", got)
+	}
+}
+
 // TestAutoScaling makes a call of the real SDK: address and region are those of the
 // environment.
 func TestAutoScaling(t *testing.T) {

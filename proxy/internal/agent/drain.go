@@ -98,7 +98,7 @@ func (a *Agent) begin(ctx context.Context, n notice, last Status, instance, grou
 		*s = Status{State: StateDraining, Since: now(), Cause: n.cause, Deadline: n.deadline, Work: work, Instance: instance, Group: group}
 		if last.begun() {
 			s.Since, s.Told = last.Since, last.Told
-			if last.Cause == n.cause {
+			if last.Cause == n.cause && last.Deadline.Before(n.deadline) {
 				s.Deadline = last.Deadline
 			}
 		}

@@ -143,11 +143,14 @@ func (w *world) RecordLifecycleActionHeartbeat(_ context.Context, in *autoscalin
 	return &autoscaling.RecordLifecycleActionHeartbeatOutput{}, nil
 }
 
-func (w *world) CompleteLifecycleAction(_ context.Context, in *autoscaling.CompleteLifecycleActionInput, _ ...func(*autoscaling.Options)) (*autoscaling.CompleteLifecycleActionOutput, error) {
+func (w *world) CompleteLifecycleAction(ctx context.Context, in *autoscaling.CompleteLifecycleActionInput, _ ...func(*autoscaling.Options)) (*autoscaling.CompleteLifecycleActionOutput, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if *in.AutoScalingGroupName != "shop-prod-workers" || *in.LifecycleHookName != spec.DrainHook || *in.InstanceId != instance || in.LifecycleActionToken != nil {
 		return nil, errors.New("completion of another action")
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
 	if len(w.complete) > 0 {
 		err := w.complete[0]

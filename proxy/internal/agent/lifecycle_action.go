@@ -162,7 +162,10 @@ func (l *lifecycleAction) complete(ctx context.Context, result string, patience 
 			completes.hear(err)
 		}
 		if !pause(ctx, min(spread(l.poll), time.Until(until))) {
-			return errLeft
+			if l.tryComplete(ctx, result) != nil {
+				return errLeft
+			}
+			return nil
 		}
 	}
 }

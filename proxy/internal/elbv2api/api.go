@@ -69,7 +69,7 @@ type API struct {
 	options     Options
 	logger      *slog.Logger
 	started     time.Time
-	replay      *replay
+	replay      atomic.Pointer[replay]
 	credentials atomic.Pointer[map[string][]byte]
 
 	// current is what reads see.
@@ -86,8 +86,8 @@ func New(options Options) (*API, error) {
 	if options.Logger == nil {
 		options.Logger = slog.New(slog.DiscardHandler)
 	}
-	now := time.Now()
-	a := &API{options: options, logger: options.Logger, started: now, replay: newReplay(now), state: stateFile{path: options.StateFile}}
+	a := &API{options: options, logger: options.Logger, started: time.Now(), state: stateFile{path: options.StateFile}}
+	a.replay.Store(newReplay(a.started))
 	a.SetCredentials(options.Credentials)
 	_, err := a.load(options.Declared)
 	return a, err
@@ -123,6 +123,8 @@ func (a *API) Start(declared *spec.Environment) error {
 	if err := a.state.acquire(); err != nil {
 		return err
 	}
+	// Until here another process may have taken requests.
+	a.replay.Store(newReplay(time.Now()))
 	v, err := a.load(declared)
 	if err != nil {
 		return err
@@ -173,7 +175,7 @@ type change struct {
 
 // change has f change a copy of the model and puts that in force. It returns the view that
 // results. Nothing has changed if there is an error.
-func (a *API) change(action string, f func(c *change) error) (*view, error) {
+func (a *API) change(asked *call, f func(c *change) error) (*view, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.frozen {
@@ -192,16 +194,16 @@ func (a *API) change(action string, f func(c *change) error) (*view, error) {
 		return nil, err
 	}
 	if err := a.state.prepare(c.model); err != nil {
-		return nil, a.broken(action, err)
+		return nil, a.broken(asked.action, err)
 	}
 	if err := a.options.DataPlane.ApplyChange(after.env); err != nil {
 		return nil, fail(codeInvalidConfigurationRequest, "The load balancer cannot do that: %s", err)
 	}
 	if err := a.state.commit(); err != nil {
-		return nil, a.broken(action, errors.Join(err, a.undo(before)))
+		return nil, a.broken(asked.action, errors.Join(err, a.undo(before)))
 	}
 	a.current.Store(after)
-	a.logger.Info("control API changed the load balancer", slog.String("action", action))
+	a.logger.Info("control API changed the load balancer", slog.String("action", asked.action), slog.String("access_key_id", asked.accessKeyID))
 	return after, nil
 }
 

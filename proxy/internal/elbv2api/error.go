@@ -35,7 +35,6 @@ const (
 	codeInvalidClientTokenID        = "InvalidClientTokenId"
 	codeInvalidConfigurationRequest = "InvalidConfigurationRequest"
 	codeInvalidLoadBalancerAction   = "InvalidLoadBalancerAction"
-	codeInvalidScheme               = "InvalidScheme"
 	codeInvalidSubnet               = "InvalidSubnet"
 	codeInvalidTarget               = "InvalidTarget"
 	codeListenerNotFound            = "ListenerNotFound"
@@ -51,7 +50,6 @@ const (
 	codeServiceUnavailable          = "ServiceUnavailable"
 	codeSignatureDoesNotMatch       = "SignatureDoesNotMatch"
 	codeSSLPolicyNotFound           = "SSLPolicyNotFound"
-	codeTargetGroupAssociationLimit = "TargetGroupAssociationLimit"
 	codeTargetGroupNotFound         = "TargetGroupNotFound"
 	codeThrottling                  = "Throttling"
 	codeTooManyActions              = "TooManyActions"
@@ -62,7 +60,6 @@ const (
 	codeTooManyTags                 = "TooManyTags"
 	codeTooManyTargetGroups         = "TooManyTargetGroups"
 	codeTooManyTargets              = "TooManyTargets"
-	codeTooManyUniqueTargetGroups   = "TooManyUniqueTargetGroupsPerLoadBalancer"
 	codeUnsupportedProtocol         = "UnsupportedProtocol"
 	codeValidationError             = "ValidationError"
 )

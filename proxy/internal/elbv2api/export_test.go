@@ -16,7 +16,7 @@ var (
 
 // Verify holds a request to its signature.
 func Verify(r *http.Request, body []byte, secrets map[string][]byte, now time.Time) error {
-	if _, _, refusal := verify(r, body, secrets, now); refusal != nil {
+	if _, refusal := verify(r, body, secrets, now); refusal != nil {
 		return refusal
 	}
 	return nil

@@ -45,6 +45,9 @@ not taken. A change is taken once for each signature: a second one, and one that
 is answered with ` + "`Throttling`" + `, upon which SDKs sign anew. Without credentials the API listens on loopback addresses
 only, takes requests of everyone there, and refuses those of web pages.
 
+**Two processes.** One has the state file at a time. One that hands its sockets over (` + "`proxy.handover_socket`" + `)
+answers changes with ` + "`ServiceUnavailable`" + ` from there on, and so does one that drains.
+
 **Targets.** An instance has the address that ` + "`instances`" + ` or ` + "`instance_resolver`" + ` says when it is registered; a
 target of the file can be named by its id or its address. Deregistered, it drains for the whole deregistration delay,
 as AWS shows it, and is ` + "`unused`, `Target.NotRegistered`" + ` after it.

@@ -130,11 +130,10 @@ func (a *API) serve(r *http.Request, id string) ([]byte, error) {
 		return nil, refusal
 	}
 	now := time.Now()
-	var signature string
-	var signed time.Time
+	var signed signature
 	secrets := *a.credentials.Load()
 	if len(secrets) > 0 {
-		if signature, signed, refusal = verify(r, body, secrets, now); refusal != nil {
+		if signed, refusal = verify(r, body, secrets, now); refusal != nil {
 			return nil, refusal
 		}
 	}
@@ -161,14 +160,14 @@ func (a *API) serve(r *http.Request, id string) ([]byte, error) {
 	if act.changes {
 		switch {
 		case len(secrets) > 0:
-			if refusal := a.replay.admit(signature, signed, now); refusal != nil {
+			if refusal := a.replay.Load().admit(signed.digits, signed.date, now); refusal != nil {
 				return nil, refusal
 			}
 		case r.Method != http.MethodPost:
 			return nil, fail(codeMalformedQueryString, "A change without a signature has to come by POST")
 		}
 	}
-	result, err := act.run(&call{api: a, ctx: r.Context(), action: name}, p)
+	result, err := act.run(&call{api: a, ctx: r.Context(), action: name, accessKeyID: signed.accessKeyID}, p)
 	if err != nil {
 		return nil, err
 	}
@@ -245,10 +244,12 @@ type call struct {
 	api    *API
 	ctx    context.Context
 	action string
+	// accessKeyID is who asks; empty without signatures.
+	accessKeyID string
 }
 
 // view is what there is now.
 func (c *call) view() *view { return c.api.current.Load() }
 
 // change puts what f does in force.
-func (c *call) change(f func(c *change) error) (*view, error) { return c.api.change(c.action, f) }
+func (c *call) change(f func(c *change) error) (*view, error) { return c.api.change(c, f) }

@@ -80,43 +80,50 @@ func parseAuthorization(field string) (*authorization, *Error) {
 	return a, nil
 }
 
-// verify holds a request to its signature and returns the signature and its date. secrets
-// are the secret access keys by access key id.
-func verify(r *http.Request, body []byte, secrets map[string][]byte, now time.Time) (string, time.Time, *Error) {
-	none := time.Time{}
+// signature is one that was verified.
+type signature struct {
+	accessKeyID string
+	digits      string
+	date        time.Time
+}
+
+// verify holds a request to its signature. secrets are the secret access keys by access key
+// id.
+func verify(r *http.Request, body []byte, secrets map[string][]byte, now time.Time) (signature, *Error) {
+	var none signature
 	fields := r.Header.Values("Authorization")
 	switch {
 	case len(fields) == 0 && strings.Contains(r.URL.RawQuery, "X-Amz-Algorithm="):
-		return "", none, fail(codeIncompleteSignature, "A signature in the query string is not taken here: sign the Authorization header.")
+		return none, fail(codeIncompleteSignature, "A signature in the query string is not taken here: sign the Authorization header.")
 	case len(fields) == 0:
-		return "", none, fail(codeMissingAuthenticationToken, "Request is missing Authentication Token")
+		return none, fail(codeMissingAuthenticationToken, "Request is missing Authentication Token")
 	case len(fields) > 1:
-		return "", none, fail(codeIncompleteSignature, "Authorization header stands more than once.")
+		return none, fail(codeIncompleteSignature, "Authorization header stands more than once.")
 	}
 	a, refusal := parseAuthorization(fields[0])
 	if refusal != nil {
-		return "", none, refusal
+		return none, refusal
 	}
 	signed, refusal := a.signedAt(r, now)
 	if refusal != nil {
-		return "", none, refusal
+		return none, refusal
 	}
 	if a.service != signedService {
-		return "", none, fail(codeSignatureDoesNotMatch, "Credential should be scoped to correct service: '%s'.", signedService)
+		return none, fail(codeSignatureDoesNotMatch, "Credential should be scoped to correct service: '%s'.", signedService)
 	}
 	secret, known := secrets[a.accessKeyID]
 	if !known || r.Header.Get("X-Amz-Security-Token") != "" {
-		return "", none, fail(codeInvalidClientTokenID, "The security token included in the request is invalid.")
+		return none, fail(codeInvalidClientTokenID, "The security token included in the request is invalid.")
 	}
 	canonical, refusal := a.canonicalRequest(r, body)
 	if refusal != nil {
-		return "", none, refusal
+		return none, refusal
 	}
 	if want := a.sign(secret, signed, canonical); !hmac.Equal([]byte(want), []byte(a.signature)) {
-		return "", none, fail(codeSignatureDoesNotMatch, "The request signature we calculated does not match the signature you provided. "+
+		return none, fail(codeSignatureDoesNotMatch, "The request signature we calculated does not match the signature you provided. "+
 			"Check your AWS Secret Access Key and signing method. Consult the service documentation for details.")
 	}
-	return a.signature, signed, nil
+	return signature{a.accessKeyID, a.signature, signed}, nil
 }
 
 // signedAt is the date of the signature, if it is near enough to now.

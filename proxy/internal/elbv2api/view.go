@@ -3,6 +3,7 @@ package elbv2api
 import (
 	"cmp"
 	"regexp"
+	"strings"
 
 	"github.com/evenkeel/evenkeel/spec"
 )
@@ -75,6 +76,9 @@ var refusals = []struct {
 
 // refusalOf is a problem in AWS's words.
 func refusalOf(p spec.Problem) *Error {
+	if strings.Contains(p.What, "stickiness") {
+		return fail(codeInvalidConfigurationRequest, "%s", p.Error())
+	}
 	for _, r := range refusals {
 		if r.path.MatchString(p.Path) {
 			return fail(r.code, "%s", p.Error())
