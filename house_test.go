@@ -33,6 +33,8 @@ const mayImport = `
 	spec:
 	targethealth:
 	environments:
+	aggregate: spec targethealth
+	emf:
 
 	# What all of the proxy speaks in, and what only decides.
 	INTERNAL/exchange:
@@ -68,6 +70,9 @@ const mayImport = `
 	INTERNAL/agent: spec
 	INTERNAL/command: INTERNAL/admin INTERNAL/agent INTERNAL/demo INTERNAL/server INTERNAL/tlspolicy INTERNAL/watch spec
 	proxy: INTERNAL/command
+
+	# The functions on AWS.
+	lambdas/health: aggregate emf spec targethealth
 
 	# What reads synthesized templates, without CDK.
 	infra/template:
@@ -105,11 +110,11 @@ var impure = []string{"crypto/rand", "log", "log/slog", "math/rand", "math/rand/
 // netHTTP are the packages that work with net/http. What proxies a request does not: its
 // types cost several times what proxying costs.
 var netHTTP = []string{
-	"proxy/internal/admin", "proxy/internal/agent", "proxy/internal/demo", "proxy/internal/elbv2api", "proxy/internal/health", "proxy/internal/http2", "proxy/internal/metrics",
+	"aggregate", "proxy/internal/admin", "proxy/internal/agent", "proxy/internal/demo", "proxy/internal/elbv2api", "proxy/internal/health", "proxy/internal/http2", "proxy/internal/metrics",
 }
 
 // netHTTPNames are the packages that take nothing but names of statuses and formats from it.
-var netHTTPNames = []string{"proxy/internal/accesslog", "proxy/internal/forward"}
+var netHTTPNames = []string{"lambdas/health", "proxy/internal/accesslog", "proxy/internal/forward"}
 
 // source is one Go file.
 type source struct {

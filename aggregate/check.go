@@ -89,14 +89,22 @@ func NewChecker(path string, dial func(ctx context.Context, network, address str
 	if dial == nil {
 		dial = (&net.Dialer{}).DialContext
 	}
+	sockets := make(chan struct{}, CheckParallel)
 	connect := func(ctx context.Context, network, address string) (net.Conn, error) {
+		select {
+		case sockets <- struct{}{}:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		release := func() { <-sockets }
 		ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 		defer cancel()
 		nc, err := dial(ctx, network, address)
 		if err != nil {
+			release()
 			return nil, &unreachableError{err}
 		}
-		return nc, nil
+		return &countedConn{Conn: nc, release: release}, nil
 	}
 	transport := func(protocols ...func(*http.Protocols, bool)) *http.Transport {
 		t := &http.Transport{
@@ -165,6 +173,20 @@ func (c *Checker) ask(round context.Context, e Endpoint) Result {
 		r.Outcome = NoAnswer
 	}
 	return r
+}
+
+// countedConn is a connection whose place another takes once it is closed: a check that timed
+// out is over a moment before its connection is.
+type countedConn struct {
+	net.Conn
+	once    sync.Once
+	release func()
+}
+
+// Close implements net.Conn.
+func (c *countedConn) Close() error {
+	defer c.once.Do(c.release)
+	return c.Conn.Close()
 }
 
 // unreachableError is that of a connection that did not come about.

@@ -17,58 +17,73 @@ func TestFleetsAgree(t *testing.T) {
 		want      aggregate.FleetHealth
 	}{
 		"all three": {
-			times(3, 0, up, passes("1")), []aggregate.Instance{inService(0), inService(1), inService(2)},
+			times(3, 0, up, passes("1")),
+			[]aggregate.Instance{inService(0), inService(1), inService(2)},
 			aggregate.FleetHealth{InService: 3, TargetHealthy: 3, DeepPassed: new(3)},
 		},
 		"without deep checks": {
-			times(2, 0, up), []aggregate.Instance{inService(0), inService(1)},
+			times(2, 0, up),
+			[]aggregate.Instance{inService(0), inService(1)},
 			aggregate.FleetHealth{InService: 2, TargetHealthy: 2},
 		},
 		"not registered": {
-			times(2, 0, up), []aggregate.Instance{inService(0), inService(1), inService(2)},
+			times(2, 0, up),
+			[]aggregate.Instance{inService(0), inService(1), inService(2)},
 			aggregate.FleetHealth{InService: 3, TargetHealthy: 2, Zombies: []aggregate.Zombie{{"i-02", "a", "in_service_not_registered"}}},
 		},
 		"draining though in service": {
-			[]aggregate.Target{target(0, up), target(1, draining)}, []aggregate.Instance{inService(0), inService(1)},
+			[]aggregate.Target{target(0, up), target(1, draining)},
+			[]aggregate.Instance{inService(0), inService(1)},
 			aggregate.FleetHealth{InService: 2, TargetHealthy: 1, Zombies: []aggregate.Zombie{{"i-01", "b", "in_service_not_registered"}}},
 		},
 		"unhealthy": {
-			[]aggregate.Target{target(0, up), target(1, down)}, []aggregate.Instance{inService(0), inService(1)},
+			[]aggregate.Target{target(0, up), target(1, down)},
+			[]aggregate.Instance{inService(0), inService(1)},
 			aggregate.FleetHealth{InService: 2, TargetHealthy: 1, Zombies: []aggregate.Zombie{{"i-01", "b", "in_service_target_unhealthy"}}},
 		},
 		"starting": {
-			[]aggregate.Target{target(0, up), target(1, initial)}, []aggregate.Instance{inService(0), inService(1), instance(2, "Pending:Wait")},
+			[]aggregate.Target{target(0, up), target(1, initial)},
+			[]aggregate.Instance{inService(0), inService(1), instance(2, "Pending:Wait")},
 			aggregate.FleetHealth{InService: 2, TargetHealthy: 1},
 		},
 		"kept aside": {
-			times(1, 0, up), []aggregate.Instance{inService(0), instance(1, "Standby"), instance(2, "Warmed:Stopped")},
+			times(1, 0, up),
+			[]aggregate.Instance{inService(0), instance(1, "Standby"), instance(2, "Warmed:Stopped")},
 			aggregate.FleetHealth{InService: 1, TargetHealthy: 1},
 		},
 		"broken by itself": {
-			append(times(3, 0, up, passes("1")), target(3, up, one)), []aggregate.Instance{inService(0), inService(1), inService(2), inService(3)},
+			append(times(3, 0, up, passes("1")), target(3, up, one)),
+			[]aggregate.Instance{inService(0), inService(1), inService(2), inService(3)},
 			aggregate.FleetHealth{InService: 4, TargetHealthy: 4, DeepPassed: new(3), Zombies: []aggregate.Zombie{{"i-03", "b", "target_healthy_deep_failing"}}},
 		},
 		"hangs": {
-			append(times(3, 0, up, passes("1")), target(3, up, ends(aggregate.TimedOut))), []aggregate.Instance{inService(3)},
+			append(times(3, 0, up, passes("1")), target(3, up, ends(aggregate.TimedOut))),
+			[]aggregate.Instance{inService(3)},
 			aggregate.FleetHealth{InService: 1, TargetHealthy: 1, DeepPassed: new(0), Zombies: []aggregate.Zombie{
-				{"i-00", "a", "registered_not_in_fleet"}, {"i-01", "b", "registered_not_in_fleet"}, {"i-02", "a", "registered_not_in_fleet"},
+				{"i-00", "a", "registered_not_in_fleet"},
+				{"i-01", "b", "registered_not_in_fleet"},
+				{"i-02", "a", "registered_not_in_fleet"},
 				{"i-03", "b", "target_healthy_deep_failing"},
 			}},
 		},
 		"broken by what all share": {
-			times(3, 0, up, shared), []aggregate.Instance{inService(0), inService(1), inService(2)},
+			times(3, 0, up, shared),
+			[]aggregate.Instance{inService(0), inService(1), inService(2)},
 			aggregate.FleetHealth{InService: 3, TargetHealthy: 3, DeepPassed: new(0)},
 		},
 		"all hang, for whatever reason": {
-			times(3, 0, up, ends(aggregate.TimedOut)), []aggregate.Instance{inService(0), inService(1), inService(2)},
+			times(3, 0, up, ends(aggregate.TimedOut)),
+			[]aggregate.Instance{inService(0), inService(1), inService(2)},
 			aggregate.FleetHealth{InService: 3, TargetHealthy: 3, DeepPassed: new(0)},
 		},
 		"leaves and serves": {
-			times(2, 0, up), []aggregate.Instance{inService(0), instance(1, "Terminating:Wait")},
+			times(2, 0, up),
+			[]aggregate.Instance{inService(0), instance(1, "Terminating:Wait")},
 			aggregate.FleetHealth{InService: 1, TargetHealthy: 1, Zombies: []aggregate.Zombie{{"i-01", "b", "terminating_still_healthy"}}},
 		},
 		"leaves as it should": {
-			[]aggregate.Target{target(0, up), target(1, draining)}, []aggregate.Instance{inService(0), instance(1, "Terminating:Wait"), instance(2, "Terminating:Proceed")},
+			[]aggregate.Target{target(0, up), target(1, draining)},
+			[]aggregate.Instance{inService(0), instance(1, "Terminating:Wait"), instance(2, "Terminating:Proceed")},
 			aggregate.FleetHealth{InService: 1, TargetHealthy: 1},
 		},
 	} {

@@ -102,7 +102,7 @@ func build(ctx context.Context, getenv func(string) string, logger *slog.Logger)
 		return nil, fmt.Errorf("load AWS configuration: %w", err)
 	}
 	o := &observer{
-		settings: s, logger: logger,
+		settings:  s,
 		balancers: elasticloadbalancingv2.NewFromConfig(cfg),
 		fleets:    autoscaling.NewFromConfig(cfg),
 		instances: ec2.NewFromConfig(cfg),
@@ -112,7 +112,7 @@ func build(ctx context.Context, getenv func(string) string, logger *slog.Logger)
 	}
 	h := &handler{settings: s, logger: logger, observe: o.observe, metrics: os.Stdout}
 	if s.mend.perHour > 0 {
-		h.mend = (&mender{limits: s.mend, groups: autoscaling.NewFromConfig(cfg), logger: logger}).mend
+		h.mend = (&mender{limits: s.mend, groups: autoscaling.NewFromConfig(cfg)}).mend
 	}
 	return h, nil
 }

@@ -33,7 +33,7 @@ func TestVariablesThatAreWrong(t *testing.T) {
 		{[]string{"APP=", "LOAD_BALANCER="}, []string{`variable APP: got "", want a name`, `variable LOAD_BALANCER: got "", want a name`}},
 		{[]string{"HEALTH_PATH=health"}, []string{`variable HEALTH_PATH: got "health", want a path`}},
 		{[]string{"HEALTH_PATH=http://elsewhere/"}, []string{`variable HEALTH_PATH: got "http://elsewhere/", want a path`}},
-		{[]string{"HEALTH_PATH=/a b"}, []string{`variable HEALTH_PATH: got "/a b", want a path`}},
+		{[]string{"HEALTH_PATH=/a\x7f"}, []string{`variable HEALTH_PATH: got "/a\x7f", want a path`}},
 		{[]string{"SET_INSTANCE_HEALTH_PER_HOUR=3"}, []string{`variable SET_INSTANCE_HEALTH_ZONE_QUORUM: got "", want 51 to 100`}},
 		{[]string{"SET_INSTANCE_HEALTH_ZONE_QUORUM=50"}, []string{`variable SET_INSTANCE_HEALTH_PER_HOUR: got "", want 1 to 100`, `variable SET_INSTANCE_HEALTH_ZONE_QUORUM: got "50"`}},
 	} {

@@ -46,7 +46,6 @@ const (
 type mender struct {
 	limits mendLimits
 	groups mendAPI
-	logger *slog.Logger
 	// rounds is for how many rounds in a row an instance has been at fault, as far as this
 	// process has seen.
 	rounds map[string]int

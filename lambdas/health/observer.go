@@ -51,7 +51,6 @@ const (
 // observer looks at an environment on AWS.
 type observer struct {
 	settings  settings
-	logger    *slog.Logger
 	balancers balancerAPI
 	fleets    fleetAPI
 	instances instanceAPI

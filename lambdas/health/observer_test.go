@@ -45,8 +45,8 @@ func newObserver(a *account, checker *aggregate.Checker) (*observer, *slog.Logge
 	log := &bytes.Buffer{}
 	logger := slog.New(slog.NewJSONHandler(log, nil))
 	return &observer{
-		settings: settings{app: "syncapp", environment: "prod", loadBalancer: "syncapp-prod"},
-		logger:   logger, balancers: a, fleets: a, instances: a, checker: checker,
+		settings:  settings{app: "syncapp", environment: "prod", loadBalancer: "syncapp-prod"},
+		balancers: a, fleets: a, instances: a, checker: checker,
 	}, logger, log
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -114,9 +115,7 @@ func (r *round) locate(ctx context.Context) {
 	})
 	instances := map[string]ec2types.Instance{}
 	for _, some := range found {
-		for id, instance := range some {
-			instances[id] = instance
-		}
+		maps.Copy(instances, some)
 	}
 	for i := range r.seen.Groups {
 		for j := range r.seen.Groups[i].Targets {
