@@ -58,12 +58,12 @@ const mayImport = `
 	# What stands around it.
 	INTERNAL/accesslog: INTERNAL/exchange spec
 	INTERNAL/metrics: INTERNAL/exchange spec
-	INTERNAL/admin: targethealth
+	INTERNAL/admin: aggregate spec targethealth
 	INTERNAL/tlspolicy:
 	INTERNAL/certs: spec
 	INTERNAL/watch:
 	INTERNAL/elbv2api: INTERNAL/tlspolicy spec targethealth
-	INTERNAL/server: INTERNAL/accesslog INTERNAL/admin INTERNAL/answer INTERNAL/certs INTERNAL/elbv2api INTERNAL/exchange INTERNAL/forward INTERNAL/health INTERNAL/http1 INTERNAL/http2 INTERNAL/metrics INTERNAL/sticky INTERNAL/target INTERNAL/tlspolicy INTERNAL/wire spec targethealth
+	INTERNAL/server: aggregate INTERNAL/accesslog INTERNAL/admin INTERNAL/answer INTERNAL/certs INTERNAL/elbv2api INTERNAL/exchange INTERNAL/forward INTERNAL/health INTERNAL/http1 INTERNAL/http2 INTERNAL/metrics INTERNAL/sticky INTERNAL/target INTERNAL/tlspolicy INTERNAL/wire spec targethealth
 
 	# The program.
 	INTERNAL/demo: INTERNAL/certs environments spec

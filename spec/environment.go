@@ -46,6 +46,8 @@ type Environment struct {
 	// Alarms holds the thresholds from which every alarm, dashboard and Prometheus rule is
 	// made.
 	Alarms Alarms `yaml:"alarms"`
+	// HealthAggregate says how health is gathered into one document.
+	HealthAggregate HealthAggregate `yaml:"health_aggregate"`
 	// DNS is the zone that gets the record of Domain.
 	DNS DNS `yaml:"dns"`
 	// AWS says where in AWS the environment goes.

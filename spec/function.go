@@ -22,6 +22,17 @@ const (
 	VariableHealthPath = "HEALTH_PATH"
 )
 
+// Variables of the agent on an instance.
+const (
+	// VariableGroup is the name of the instance's Auto Scaling group.
+	VariableGroup = "AUTO_SCALING_GROUP"
+	// VariableDrainHeartbeat, VariableDrainMaximum and VariableDrainOnTimeout are those of the
+	// fleet's drain.
+	VariableDrainHeartbeat = "DRAIN_HEARTBEAT"
+	VariableDrainMaximum   = "DRAIN_MAXIMUM"
+	VariableDrainOnTimeout = "DRAIN_ON_TIMEOUT"
+)
+
 // DrainHook is the name of every group's lifecycle hook, and the only one whose actions the
 // drain function completes: other hooks on a group are other people's.
 const DrainHook = "drain"

@@ -52,6 +52,15 @@ func (b *builder) newFleets() {
 			variables["WORKER_QUEUES"] = strings.Join(f.Queues, ",")
 			variables["WORKER_CONCURRENCY"] = strconv.Itoa(f.Concurrency)
 		}
+		hook := b.hook(f)
+		if hook != nil {
+			// What the agent on the instance goes by.
+			variables[spec.VariableGroup] = env.ResourceName(name)
+			variables[spec.VariableHook] = hook.Name
+			variables[spec.VariableDrainHeartbeat] = f.Drain.Heartbeat.String()
+			variables[spec.VariableDrainMaximum] = f.Drain.Maximum.String()
+			variables[spec.VariableDrainOnTimeout] = f.Drain.OnTimeout
+		}
 		b.fleets[name] = fleet.New(stack, "Fleet-"+name, fleet.Props{
 			Environment:   env,
 			Name:          name,
@@ -65,7 +74,7 @@ func (b *builder) newFleets() {
 			Buckets:       access.Buckets,
 			Release:       f.Release,
 			BrokerName:    b.brokerName(),
-			Hook:          b.hook(f),
+			Hook:          hook,
 		})
 		output(stack, "Group-"+name, "Auto Scaling group of fleet "+name, b.fleets[name].GroupName)
 	}

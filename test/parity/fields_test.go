@@ -31,6 +31,8 @@ var oneSided = map[string]string{
 	"ACMCertificate": "a certificate of ACM; the container reads files",
 	"Edge":           "CloudFront; this version's container accepts it and warns", "Compression": "of the edge", "Static": "of the edge", "CacheBehavior": "of the edge", "CacheKey": "of the edge",
 	"WAF": "the web ACL; this version's container accepts it and warns", "RateLimit": "of the firewall", "IPSet": "of the firewall", "GeoMatch": "of the firewall",
+	"HealthAggregate.CheckPath":                    "the function on AWS asks targets; the container makes the document of its own checks",
+	"Environment.HealthAggregate":                  "see HealthAggregate",
 	"LogBucket":                                    "an S3 bucket; the container's logs are files of proxy",
 	"LoadBalancer.Scheme":                          "the container answers whoever reaches it",
 	"LoadBalancerAttributes.WAFFailOpen":           "of the firewall",

@@ -72,7 +72,11 @@ func New(scope constructs.Construct, id string, props Props) *Health {
 		Memory:              memory,
 		Timeout:             FunctionTimeout,
 		ReservedConcurrency: concurrency,
-		Network:             &function.Network{Subnets: props.Subnets, SecurityGroup: props.SecurityGroup},
+		Variables: map[string]string{
+			spec.VariableLoadBalancer: env.LoadBalancer.Name,
+			spec.VariableHealthPath:   env.HealthAggregate.CheckPath,
+		},
+		Network: &function.Network{Subnets: props.Subnets, SecurityGroup: props.SecurityGroup},
 		// A measurement is of its moment: one that failed is reported, and the next one made.
 		Async: &function.Async{MaximumAge: spec.HealthInterval, Retries: 0, DeadLetterQueue: dead},
 	})
@@ -80,7 +84,8 @@ func New(scope constructs.Construct, id string, props Props) *Health {
 
 	f.Describe("DescribeTargets", "Elastic Load Balancing",
 		"elasticloadbalancing:DescribeLoadBalancers", "elasticloadbalancing:DescribeTags",
-		"elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeTargetHealth")
+		"elasticloadbalancing:DescribeTargetGroupAttributes", "elasticloadbalancing:DescribeTargetGroups",
+		"elasticloadbalancing:DescribeTargetHealth")
 	f.Describe("DescribeGroups", "Auto Scaling", "autoscaling:DescribeAutoScalingGroups")
 	f.Describe("DescribeInstances", "EC2", "ec2:DescribeInstances")
 

@@ -212,7 +212,8 @@ func TestFunctionOnlyReads(t *testing.T) {
 	want := []string{
 		"autoscaling:DescribeAutoScalingGroups", "ec2:DescribeInstances",
 		"elasticloadbalancing:DescribeLoadBalancers", "elasticloadbalancing:DescribeTags",
-		"elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeTargetHealth",
+		"elasticloadbalancing:DescribeTargetGroupAttributes", "elasticloadbalancing:DescribeTargetGroups",
+		"elasticloadbalancing:DescribeTargetHealth",
 		"logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage",
 		"xray:PutTelemetryRecords", "xray:PutTraceSegments",
 	}

@@ -18,6 +18,9 @@ import (
 	"time"
 
 	"golang.org/x/net/netutil"
+
+	"github.com/evenkeel/evenkeel/aggregate"
+	"github.com/evenkeel/evenkeel/spec"
 )
 
 const (
@@ -43,6 +46,8 @@ type Source interface {
 	// Ready reports whether at least one target group is able to serve and the process is
 	// not shutting down.
 	Ready() bool
+	// Aggregate answers a request for the document of all targets' health.
+	Aggregate(method string) *aggregate.Answer
 	// Reload reads the environment file again. An error lists what is wrong with it, and
 	// nothing has changed then.
 	Reload(ctx context.Context) error
@@ -109,6 +114,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.HandleFunc("GET /status", s.status)
 	mux.HandleFunc("POST /reload", s.reload)
+	mux.HandleFunc(spec.AggregatePath, s.aggregate)
 	if s.options.Metrics != nil {
 		mux.Handle("GET /metrics", s.options.Metrics)
 	}
@@ -124,6 +130,7 @@ const indexPage = `<!doctype html>
 <ul>
 <li><a href="/status">/status</a>: listeners, target groups and targets as JSON
 <li><a href="/metrics">/metrics</a>: metrics for Prometheus
+<li><a href="/health/aggregate">/health/aggregate</a>: the health of all target groups; 200, or 503 when the service is down
 <li><a href="/healthz">/healthz</a>: 200 while the process lives
 <li><a href="/readyz">/readyz</a>: 200 while a target group can serve, else 503
 <li>POST /reload: read the environment file again; 204, or 422 and what is wrong with it
@@ -144,6 +151,17 @@ func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	plain(w, http.StatusOK, "ready")
+}
+
+func (s *Server) aggregate(w http.ResponseWriter, r *http.Request) {
+	answer := s.options.Source.Aggregate(r.Method)
+	for name, value := range answer.Header {
+		w.Header().Set(name, value)
+	}
+	w.WriteHeader(answer.Status)
+	if _, err := w.Write(answer.Body); err != nil {
+		s.options.Logger.Debug("admin answer", slog.Any("error", err))
+	}
 }
 
 func (s *Server) status(w http.ResponseWriter, _ *http.Request) {

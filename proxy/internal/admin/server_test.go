@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/evenkeel/evenkeel/aggregate"
 	"github.com/evenkeel/evenkeel/proxy/internal/admin"
 	"github.com/evenkeel/evenkeel/targethealth"
 )
@@ -28,6 +29,10 @@ type process struct {
 
 func (p *process) Status() admin.Status { return p.status }
 func (p *process) Ready() bool          { return p.ready }
+
+func (p *process) Aggregate(method string) *aggregate.Answer {
+	return &aggregate.Answer{Status: http.StatusServiceUnavailable, Header: map[string]string{"X-Method": method}, Body: []byte("down")}
+}
 
 func (p *process) Reload(ctx context.Context) error {
 	if p.reload == nil {
@@ -379,5 +384,18 @@ func TestServeSaysWhichListenerFailed(t *testing.T) {
 	err = admin.New(admin.Options{Listen: ln.Addr().String(), Source: &process{}}).Serve(ln)
 	if !errors.Is(err, net.ErrClosed) || !strings.HasPrefix(err.Error(), "admin listener: ") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestAggregateIsPassedOn as the package that makes it says.
+func TestAggregateIsPassedOn(t *testing.T) {
+	h := admin.New(admin.Options{Listen: "127.0.0.1:8404", Source: &process{}}).Handler()
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodOptions} {
+		r := httptest.NewRequest(method, "http://127.0.0.1:8404/health/aggregate", nil)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != http.StatusServiceUnavailable || w.Header().Get("X-Method") != method || w.Body.String() != "down" {
+			t.Errorf("%s: %d %v %q", method, w.Code, w.Header(), w.Body)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net"
@@ -134,6 +135,29 @@ func (r *running) healthy(n int) func() bool {
 			}
 		}
 		return healthy == n
+	}
+}
+
+// TestAggregateIsOfThePresent: the document names the groups of the file and how they stand.
+func TestAggregateIsOfThePresent(t *testing.T) {
+	r := start(t, basic, harness.NewTarget(t, "one", nil))
+	answer := r.Aggregate("GET")
+	var document struct {
+		App          string
+		Status       string
+		TargetGroups []struct {
+			Name    string
+			Targets map[string]int
+		} `json:"target_groups"`
+	}
+	if err := json.Unmarshal(answer.Body, &document); err != nil {
+		t.Fatal(err)
+	}
+	if len(document.TargetGroups) != 1 || document.TargetGroups[0].Name != "web" || document.TargetGroups[0].Targets["initial"]+document.TargetGroups[0].Targets["healthy"] != 1 {
+		t.Errorf("%s", answer.Body)
+	}
+	if refused := r.Aggregate("POST"); refused.Status != 405 {
+		t.Errorf("POST is answered with %d", refused.Status)
 	}
 }
 
