@@ -60,6 +60,8 @@ type Action struct {
 	Metric string
 	Target Target
 	Delay  time.Duration
+	// Anew tells that the drain has not begun, so that its time counts from the next look.
+	Anew bool
 }
 
 // Results of a lifecycle action.
@@ -346,5 +348,8 @@ func (s *State) requeue(now time.Time, why string) Action {
 	if left := s.Deadline().Sub(now); left > 0 && left < delay {
 		delay = (left + time.Second - 1).Truncate(time.Second)
 	}
-	return Action{Kind: ActionRequeue, Reason: why, Delay: max(delay, time.Second)}
+	// An event with a token tells when the hook's hold began. What EC2 gives notice of begins to
+	// drain when it is found held.
+	anew := s.Token == "" && !s.Unseen && phases[s.Lifecycle] != phaseWaiting
+	return Action{Kind: ActionRequeue, Reason: why, Delay: max(delay, time.Second), Anew: anew}
 }

@@ -46,7 +46,7 @@ func (w weather) faults(r *rand.Rand, start time.Time) asgsim.Faults {
 			Redeliver: p(0.1), WrongToken: p(0.1), Recycle: p(0.05),
 		}
 	case storm:
-		from := start.Add(time.Duration(r.Int64N(int64(time.Hour))))
+		from := start.Add(time.Duration(r.Int64N(int64(30*time.Minute))))
 		return asgsim.Faults{
 			LoseEvent: p(1), DuplicateEvent: p(1), DelayEvent: p(1), Delay: 20 * time.Minute, LoseTick: p(0.5),
 			Throttle: p(0.3), LoseAnswer: p(0.05), Crash: p(0.01), Stale: p(0.5), Staleness: 20 * time.Second,
@@ -97,8 +97,11 @@ func simulate(seed uint64, log io.Writer) *simulation {
 	s.clock.Run(s.last, func() bool { return false })
 	quiet := func() bool { return len(s.world.Held()) == 0 }
 	s.clock.Run(horizon, quiet)
-	// What is still in the queue finds that all is over.
-	s.clock.Run(s.clock.Now().Add(40*time.Minute), func() bool { return false })
+	// What is still on its way finds that all is over.
+	faults := s.world.Faults
+	s.world.Faults = asgsim.Faults{LoseTick: 1}
+	s.clock.Run(s.clock.Now().Add(faults.Delay+20*time.Minute), func() bool { return false })
+	s.world.Faults = faults
 	return s
 }
 
@@ -117,9 +120,9 @@ func (s *simulation) logger() *slog.Logger {
 
 func (s *simulation) addGroup(r *rand.Rand, n int) string {
 	pick := func(list ...time.Duration) time.Duration { return list[r.IntN(len(list))] }
-	t := Terms{Heartbeat: pick(30*time.Second, time.Minute, 5*time.Minute, 30*time.Minute, time.Hour), Workers: r.IntN(2) == 0, Retain: r.IntN(3) == 0}
-	t.Maximum = min(t.Heartbeat*time.Duration(1+r.IntN(12)), 3*time.Hour)
-	if r.IntN(40) == 0 {
+	t := Terms{Heartbeat: pick(30*time.Second, time.Minute, 5*time.Minute, 30*time.Minute), Workers: r.IntN(2) == 0, Retain: r.IntN(3) == 0}
+	t.Maximum = min(t.Heartbeat*time.Duration(1+r.IntN(6)), time.Hour)
+	if r.IntN(200) == 0 {
 		t.Heartbeat, t.Maximum = time.Hour, spec.MaxDrain
 	}
 	g := asgsim.Group{Name: fmt.Sprintf("app-prod-%d", n), Retain: t.Retain && r.IntN(2) == 0}
@@ -153,7 +156,7 @@ func (s *simulation) addGroup(r *rand.Rand, n int) string {
 	group := s.world.AddGroup(g)
 	together := r.IntN(4) == 0
 	at := time.Duration(r.Int64N(int64(10 * time.Minute)))
-	for range 1 + r.IntN(8) {
+	for range 1 + r.IntN(5) {
 		i := s.world.Launch(group)
 		if elsewhere != nil && r.IntN(2) == 0 {
 			elsewhere.Register(i)
@@ -189,8 +192,8 @@ func (s *simulation) fate(r *rand.Rand, i *asgsim.Instance, at time.Duration) {
 	case 4:
 		// To the warm pool and back, and then for good.
 		s.at(at, func() { s.world.Return(i) })
-		s.at(at+40*time.Minute, func() { s.world.Resume(i) })
-		s.at(at+41*time.Minute, func() { s.world.Terminate(i) })
+		s.at(at+12*time.Minute, func() { s.world.Resume(i) })
+		s.at(at+13*time.Minute, func() { s.world.Terminate(i) })
 	case 5: // stays
 	default:
 		s.at(at, func() { s.world.Terminate(i) })
@@ -230,7 +233,7 @@ func (s *simulation) wrongs() []string {
 			wrong("a message is left in the queue: %s", body)
 		}
 	}
-	if n := len(q.Dead); n > 0 && s.weather != storm {
+	if n := len(q.Dead); n > 0 && s.weather == calm {
 		wrong("%d messages were set aside, such as %s", n, q.Dead[0])
 	}
 	if most := 30 + 10*len(tokens); q.Peak > most && s.weather != storm {

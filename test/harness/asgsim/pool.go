@@ -3,6 +3,7 @@ package asgsim
 import (
 	"context"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -63,13 +64,17 @@ func (p *pool) poll() {
 
 // take is a copy of the function that is not at work.
 func (p *pool) take() Handler {
-	if n := len(p.idle); n > 0 && !p.world.chance(p.world.Faults.Recycle) {
-		at := p.world.random.IntN(n)
-		h := p.idle[at]
-		p.idle = append(p.idle[:at], p.idle[at+1:]...)
-		return h
+	n := len(p.idle)
+	if n == 0 {
+		return p.start()
 	}
-	return p.start()
+	at := p.world.random.IntN(n)
+	h := p.idle[at]
+	p.idle = slices.Delete(p.idle, at, at+1)
+	if p.world.chance(p.world.Faults.Recycle) {
+		return p.start()
+	}
+	return h
 }
 
 // invocation is one call of the function, in a goroutine that runs only while the clock waits
