@@ -99,14 +99,14 @@ func TestWhatCloudWatchWouldDropIsRefused(t *testing.T) {
 		"has a value of 0 bytes": func(r *emf.Record) {
 			r.Dimensions = []emf.Dimension{{Name: "D"}}
 		},
-		`metric "M" has 0 values`:                    func(r *emf.Record) { r.Metrics[0].Values = nil },
-		`metric "M" has 101 values`:                  func(r *emf.Record) { r.Metrics[0].Values = make([]float64, 101) },
-		`metric "M" has a value that is no number`:   func(r *emf.Record) { r.Metrics[0].Values = []float64{math.NaN()} },
-		`metric "" has 0 bytes`:                      func(r *emf.Record) { r.Metrics[0].Name = "" },
-		`metric "M" has the name of something else`:  func(r *emf.Record) { r.Properties = map[string]any{"M": 1} },
-		`property "_aws" is reserved`:                func(r *emf.Record) { r.Properties = map[string]any{"_aws": 1} },
-		`metric "Environment" has the name of`:       func(r *emf.Record) { r.Metrics[0].Name = "Environment" },
-		`json: unsupported type: func(*emf.Record)`:  func(r *emf.Record) { r.Properties = map[string]any{"f": func(*emf.Record) {}} },
+		`metric "M" has 0 values`:                     func(r *emf.Record) { r.Metrics[0].Values = nil },
+		`metric "M" has 101 values`:                   func(r *emf.Record) { r.Metrics[0].Values = make([]float64, 101) },
+		`metric "M" has a value that is no number`:    func(r *emf.Record) { r.Metrics[0].Values = []float64{math.NaN()} },
+		`metric "" has 0 bytes`:                       func(r *emf.Record) { r.Metrics[0].Name = "" },
+		`metric "M" has the name of something else`:   func(r *emf.Record) { r.Properties = map[string]any{"M": 1} },
+		`property "_aws" is reserved`:                 func(r *emf.Record) { r.Properties = map[string]any{"_aws": 1} },
+		`metric "Environment" has the name of`:        func(r *emf.Record) { r.Metrics[0].Name = "Environment" },
+		`json: unsupported type: func(*emf.Record)`:   func(r *emf.Record) { r.Properties = map[string]any{"f": func(*emf.Record) {}} },
 		`dimension "` + strings.Repeat("x", 40) + `"`: func(r *emf.Record) { r.Dimensions[0].Name = strings.Repeat("x", 1025) },
 	} {
 		r := record(one)

@@ -29,6 +29,9 @@ func main() {
 // folder is where environment files are.
 const folder = "environments"
 
+// functions are the folders of what runs on Lambda.
+var functions = stacks.Functions{Drain: "lambdas/drain", Health: "lambdas/health"}
+
 func run() error {
 	app := cdk.NewApp(nil)
 	name, ok := app.Node().TryGetContext(new("env")).(string)
@@ -46,7 +49,7 @@ func run() error {
 	if len(problems) > 0 {
 		return problems
 	}
-	if err := stacks.New(app, stacks.Props{Environment: env, Folder: folder}); err != nil {
+	if err := stacks.New(app, stacks.Props{Environment: env, Folder: folder, Functions: functions}); err != nil {
 		return err
 	}
 	nag.Check(app)

@@ -146,10 +146,10 @@ func commands() []command {
 			{name: "wait target-deregistered", key: "target_groups[].deregistration_delay", resource: group, property: "TargetGroupAttributes:deregistration_delay.timeout_seconds", want: func(env *spec.Environment) string { return count(web(env).DeregistrationDelay.Seconds()) }},
 			{
 				name: "stop-instances", key: "fleets.web.drain", resource: fleet, property: "LifecycleHookSpecificationList[0].HeartbeatTimeout", want: func(env *spec.Environment) string { return count(env.Fleets["web"].Drain.Heartbeat.Seconds()) },
-				note: "with a drain function: the hook holds the instance until its work is done",
+				note: "the hook holds the instance until its work is done",
 			},
-			{name: "stop-instances", key: "fleets.web.drain", resource: fleet, property: "LifecycleHookSpecificationList[0].NotificationTargetARN", leads: "AWS::SQS::Queue", note: "with a drain function: whom the hook tells"},
-			{name: "stop-instances", key: "fleets.web.drain.maximum", resource: queue, property: "QueueName", want: func(env *spec.Environment) string { return env.ResourceName("drain") }, note: "with a drain function: where drains of up to 48h wait for their next step"},
+			{name: "stop-instances", key: "fleets.web.drain", resource: fleet, property: "LifecycleHookSpecificationList[0].NotificationTargetARN", leads: "AWS::SQS::Queue", note: "whom the hook tells"},
+			{name: "stop-instances", key: "fleets.web.drain.maximum", resource: queue, property: "QueueName", want: func(env *spec.Environment) string { return env.ResourceName("drain") }, note: "where drains of up to 48h wait for their next step"},
 		}},
 	}
 }
@@ -179,7 +179,7 @@ func the(kind, path string) func(s *synthesized) *template.Resource {
 // TestEveryOptionOfTheCommandLineHasItsProperty writes the table for those who come from
 // AWS CLI commands, and holds each line of it to the template.
 func TestEveryOptionOfTheCommandLineHasItsProperty(t *testing.T) {
-	s := of(t, "prod-with-functions")
+	s := of(t, "prod")
 	var text bytes.Buffer
 	text.WriteString("# From AWS CLI commands\n\nWhere each option of the commands that used to build SyncApp is now: the key of the\n" +
 		"environment file that says it, and the property of production's template that carries it.\n" +

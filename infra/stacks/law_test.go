@@ -286,7 +286,7 @@ func TestFirewallStandsWhereTheClientIsSeen(t *testing.T) {
 
 // TestNothingWaitsForEver holds the times of the drain to each other.
 func TestNothingWaitsForEver(t *testing.T) {
-	for _, name := range []string{"prod-with-functions", "everything"} {
+	for _, name := range []string{"prod", "everything"} {
 		s := of(t, name)
 		var queue *template.Resource
 		for _, q := range all(t, s, "AWS::SQS::Queue", 2) {

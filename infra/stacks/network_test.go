@@ -71,7 +71,7 @@ func TestPrivateSubnetsHaveNoWayIn(t *testing.T) {
 // TestWhatTalksMay holds the rules between security groups to what has to talk: each pair is
 // let out on one side and in on the other.
 func TestWhatTalksMay(t *testing.T) {
-	s := of(t, "prod-with-functions")
+	s := of(t, "prod")
 	may, out := map[string]bool{}, map[string]bool{}
 	for _, r := range s.assembly.All("AWS::EC2::SecurityGroupEgress") {
 		from, _, _ := s.assembly.Target(r.Stack, r.Get("GroupId"))

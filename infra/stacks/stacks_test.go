@@ -28,23 +28,21 @@ type synthesized struct {
 	assembly *template.Assembly
 }
 
-// subjects are what is synthesized, once: the environments of the repository as the app
-// makes them, production with functions in the places that functions have, and what no
-// environment of the repository says.
+// subjects are what is synthesized, once: the environments of the repository, and what none of
+// them says.
 var subjects = []struct {
 	name, file string
 	functions  stacks.Functions
 }{
-	{"dev", "../../environments/dev.yaml", stacks.Functions{}},
-	{"staging", "../../environments/staging.yaml", stacks.Functions{}},
-	{"prod", "../../environments/prod.yaml", stacks.Functions{}},
-	{"prod-with-functions", "../../environments/prod.yaml", probes},
-	{"everything", "testdata/everything.yaml", probes},
-	{"internal", "testdata/internal.yaml", probes},
+	{"dev", "../../environments/dev.yaml", functions},
+	{"staging", "../../environments/staging.yaml", functions},
+	{"prod", "../../environments/prod.yaml", functions},
+	{"everything", "testdata/everything.yaml", functions},
+	{"internal", "testdata/internal.yaml", functions},
 }
 
-// probes is a function of the tests' own, in place of both.
-var probes = stacks.Functions{Drain: "../constructs/function/testdata/probe", Health: "../constructs/function/testdata/probe"}
+// functions are the app's own, from here.
+var functions = stacks.Functions{Drain: "../../lambdas/drain", Health: "../../lambdas/health"}
 
 var made []*synthesized
 

@@ -31,7 +31,7 @@ func TestSynthNeedsNoAccount(t *testing.T) {
 	if out, err := cdk(t, "synth", "ENV=prod"); err != nil {
 		t.Fatalf("make synth: %v\n%s", err, out)
 	}
-	for _, stack := range []string{"network", "data", "load-balancer", "fleets", "edge", "observability"} {
+	for _, stack := range []string{"network", "data", "drain", "health", "load-balancer", "fleets", "edge", "observability"} {
 		text, err := os.ReadFile(filepath.Join("..", "..", "cdk.out", "prod", "syncapp-prod-"+stack+".template.json"))
 		if err != nil || !strings.Contains(string(text), `"Resources"`) {
 			t.Errorf("%s: %v", stack, err)

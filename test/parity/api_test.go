@@ -88,9 +88,6 @@ func TestContainerSaysWhatTheTemplateSays(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, file := range environments {
-		if name == "prod-with-functions" {
-			continue // the same file
-		}
 		t.Run(name, func(t *testing.T) {
 			c := serve(t, program, file)
 			assembly := golden(t, name)

@@ -18,12 +18,11 @@ import (
 // environments are the files and the golden templates of them, which infra/stacks keeps equal
 // to what CDK makes.
 var environments = map[string]string{
-	"dev":                 "../../environments/dev.yaml",
-	"staging":             "../../environments/staging.yaml",
-	"prod":                "../../environments/prod.yaml",
-	"prod-with-functions": "../../environments/prod.yaml",
-	"everything":          "../../infra/stacks/testdata/everything.yaml",
-	"internal":            "../../infra/stacks/testdata/internal.yaml",
+	"dev":        "../../environments/dev.yaml",
+	"staging":    "../../environments/staging.yaml",
+	"prod":       "../../environments/prod.yaml",
+	"everything": "../../infra/stacks/testdata/everything.yaml",
+	"internal":   "../../infra/stacks/testdata/internal.yaml",
 }
 
 func golden(t *testing.T, name string) *template.Assembly {

@@ -37,13 +37,13 @@ type Instance struct {
 	// Agent tells that a program on the instance completes the action when it is done.
 	Agent bool
 
-	off      bool // EC2 took it back
-	taken    time.Time
-	before   string // the state that descriptions may still show
-	changed  time.Time
-	warm     bool // returns to the warm pool
-	action   *action
-	doneWork time.Time
+	off     bool // EC2 took it back
+	taken   time.Time
+	before  string // the state that descriptions may still show
+	changed time.Time
+	warm    bool // returns to the warm pool
+	action  *action
+	holds   int
 }
 
 // Limits of a hook's hold.
@@ -190,11 +190,7 @@ func (w *World) hold(i *Instance) {
 		global: now.Add(min(globalHeartbeats*hook.Heartbeat, globalMaximum)),
 	}
 	i.action = a
-	if w.isBusy(i) {
-		i.doneWork = time.Time{}
-	} else {
-		i.doneWork = now
-	}
+	i.holds++
 	w.watch(i, a)
 	w.announce(i)
 	if i.Agent {
@@ -252,7 +248,7 @@ func (w *World) release(i *Instance, by EndedBy, caller, result string) {
 		last = time.Time{}
 	}
 	w.endings = append(w.endings, Ending{
-		Instance: i.ID, Group: i.Group.Name, Token: a.token, Started: a.started, Ended: now, By: by, Caller: caller, Result: result,
+		Instance: i.ID, Group: i.Group.Name, Token: a.token, Hold: i.holds, Started: a.started, Ended: now, By: by, Caller: caller, Result: result,
 		Busy: w.isBusy(i), Taken: i.taken, Unhealthy: i.Unhealthy, Heartbeats: a.heartbeats, Gap: max(a.gap, now.Sub(a.beat)), LastWork: last,
 	})
 	if result == "ABANDON" && i.Group.Retain {

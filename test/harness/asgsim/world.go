@@ -72,8 +72,10 @@ const (
 type Ending struct {
 	Instance, Group string
 	Token           string
-	Started, Ended  time.Time
-	By              EndedBy
+	// Hold counts the holds of the instance: one that returned to the warm pool has more.
+	Hold           int
+	Started, Ended time.Time
+	By             EndedBy
 	// Caller is who completed: empty for a caller over HTTP.
 	Caller string
 	Result string
