@@ -26,7 +26,7 @@ var oneSided = map[string]string{
 	"Capacity": "of a fleet", "Scaling": "of a fleet", "Spot": "of a fleet", "Maintenance": "of a fleet", "Drain": "of a fleet",
 	"Data": "made on AWS, there already elsewhere", "Database": "of data", "Cache": "of data", "Broker": "of data", "Existing": "of data",
 	"Alarms":       "CloudWatch's; the container's metrics have the same names and no alarms yet",
-	"ResponseTime": "of alarms", "HealthyTargets": "of alarms", "Notify": "of alarms", "Slack": "of alarms",
+	"ResponseTime": "of alarms", "Notify": "of alarms", "Slack": "of alarms",
 	"DNS":            "a record of Route 53",
 	"ACMCertificate": "a certificate of ACM; the container reads files",
 	"Edge":           "CloudFront; this version's container accepts it and warns", "Compression": "of the edge", "Static": "of the edge", "CacheBehavior": "of the edge", "CacheKey": "of the edge",
@@ -45,7 +45,7 @@ var oneSided = map[string]string{
 	"TargetGroup.TargetControlPort": "the target optimizer is AWS's; the container has max_connections",
 	"TargetGroup.TargetType":        "a target of the container is an address",
 	"TargetGroup.CrossZone":         "the container has no zone of its own",
-	"TargetGroupHealth.DNSFailover": "DNS of zones is AWS's", "Environment.Fleets": "see Fleet", "Environment.Data": "see Data", "Environment.Alarms": "see Alarms",
+	"TargetGroupHealth.DNSFailover": "DNS of zones is AWS's", "Environment.Fleets": "see Fleet", "Environment.Data": "see Data",
 	"Environment.DNS": "see DNS", "Environment.Edge": "see Edge", "Environment.WAF": "see WAF",
 
 	// The container only.
