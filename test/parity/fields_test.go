@@ -40,7 +40,6 @@ var oneSided = map[string]string{
 	"LoadBalancerAttributes.DeletionProtection":    "of a resource on AWS",
 	"LoadBalancerAttributes.IPv6DenyAllIGWTraffic": "internet gateways are AWS's",
 	"LoadBalancerAttributes.AccessLogs":            "an S3 bucket", "LoadBalancerAttributes.ConnectionLogs": "an S3 bucket", "LoadBalancerAttributes.HealthCheckLogs": "an S3 bucket",
-	"Environment.App":               "begins names on AWS; what both need of it is in load_balancer.name",
 	"TargetGroup.Fleet":             "the fleet registers on AWS; the container has targets",
 	"TargetGroup.TargetControlPort": "the target optimizer is AWS's; the container has max_connections",
 	"TargetGroup.TargetType":        "a target of the container is an address",
