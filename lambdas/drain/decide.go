@@ -80,6 +80,7 @@ const (
 	reasonEnded       = "ended_by_another"
 	reasonHookGone    = "hook_gone"
 	reasonNotEnding   = "instance_not_ending"
+	reasonNotOurs     = "instance_of_another_environment"
 	reasonSettling    = "state_not_settled"
 	reasonUnseen      = "auto_scaling_unseen"
 	reasonTargets     = "targets_unseen"
@@ -157,6 +158,8 @@ func Decide(s State, now time.Time) []Action {
 	case s.Unseen && s.Group == "":
 		return s.notice(now)
 	case s.Unseen:
+	case s.Group == "":
+		return []Action{{Kind: ActionDrop, Reason: reasonNotOurs}}
 	case s.Lifecycle == "":
 		return s.gone()
 	default:
@@ -219,9 +222,6 @@ func (s *State) notice(now time.Time) []Action {
 // gone decides for an instance that no group has. Most likely there is no action left to
 // complete, and to try costs less than to hold up whoever waits for the group.
 func (s *State) gone() []Action {
-	if s.Hook == "" {
-		return []Action{{Kind: ActionDrop, Reason: reasonNotEnding}}
-	}
 	return []Action{{Kind: ActionComplete, Reason: reasonGone, Result: resultContinue, Metric: spec.MetricDrainCompleted}}
 }
 
@@ -229,7 +229,7 @@ func (s *State) gone() []Action {
 // when their tasks are done; of others it is known already who did.
 func (s *State) over(now time.Time) []Action {
 	drop := Action{Kind: ActionDrop, Reason: reasonEnded}
-	if s.Terms.Workers && s.Hook != "" && now.Before(s.Deadline()) {
+	if s.Terms.Workers && now.Before(s.Deadline()) {
 		return []Action{{Kind: ActionEmit, Reason: reasonEnded, Metric: spec.MetricDrainCompleted}, drop}
 	}
 	return []Action{drop}

@@ -39,15 +39,21 @@ func newMirror(t *testing.T, name string) *mirror { return newMirrorAt(t, name, 
 
 func newMirrorAt(t *testing.T, name, address string) *mirror {
 	t.Helper()
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := listenAt(t, address)
 	m := &mirror{name: name, port: l.Addr().(*net.TCPAddr).Port}
 	s := &http.Server{Handler: m}
 	go s.Serve(l)
 	t.Cleanup(func() { _ = s.Close() })
 	return m
+}
+
+func listenAt(t *testing.T, address string) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
 }
 
 // entry is the target in an environment file.

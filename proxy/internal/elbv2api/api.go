@@ -69,16 +69,22 @@ type API struct {
 	options     Options
 	logger      *slog.Logger
 	started     time.Time
-	replay      atomic.Pointer[replay]
+	replay      *replay
 	credentials atomic.Pointer[map[string][]byte]
 
 	// current is what reads see.
 	current atomic.Pointer[view]
 
-	// mu is held while something is changed. frozen belongs to it.
-	mu     sync.Mutex
-	state  stateFile
-	frozen bool
+	// mu is held while something is changed. What follows is written with it held.
+	mu    sync.Mutex
+	state stateFile
+	// signed is what the state file says of signatures.
+	signed taken
+	// frozen says that there are no more changes, as the process ends.
+	frozen atomic.Bool
+	// handedOver is when it is looked whether another process has really taken over; nil while
+	// none was asked to.
+	handedOver atomic.Pointer[time.Time]
 }
 
 // New reads the state file. Nothing is applied before Start.
@@ -86,8 +92,7 @@ func New(options Options) (*API, error) {
 	if options.Logger == nil {
 		options.Logger = slog.New(slog.DiscardHandler)
 	}
-	a := &API{options: options, logger: options.Logger, started: time.Now(), state: stateFile{path: options.StateFile}}
-	a.replay.Store(newReplay(a.started))
+	a := &API{options: options, logger: options.Logger, started: time.Now(), state: stateFile{path: options.StateFile}, replay: newReplay()}
 	a.SetCredentials(options.Credentials)
 	_, err := a.load(options.Declared)
 	return a, err
@@ -101,17 +106,23 @@ func (a *API) Environment() *spec.Environment { return a.current.Load().env }
 
 // load makes the model of the state file the one in force, without applying it.
 func (a *API) load(declared *spec.Environment) (*view, error) {
-	m, err := a.state.read()
+	s, err := a.state.read()
 	if err != nil {
 		return nil, err
 	}
-	m = m.clone()
+	m := s.Model.clone()
 	m.prune(declared)
 	v, err := newView(declared, m, nil)
 	if err != nil {
 		return nil, fmt.Errorf("state file %s does not go with the environment file: %w", a.options.StateFile, err)
 	}
 	a.current.Store(v)
+	a.signed = s.Signed
+	if a.state.path == "" {
+		// Nothing is known of what was taken before now.
+		a.signed = taken{Date: time.Now().Truncate(time.Second)}
+	}
+	a.replay.restore(a.signed)
 	return v, nil
 }
 
@@ -123,8 +134,7 @@ func (a *API) Start(declared *spec.Environment) error {
 	if err := a.state.acquire(); err != nil {
 		return err
 	}
-	// Until here another process may have taken requests.
-	a.replay.Store(newReplay(time.Now()))
+	// Until here another process may have taken changes.
 	v, err := a.load(declared)
 	if err != nil {
 		return err
@@ -150,9 +160,9 @@ func (a *API) Reload(declared *spec.Environment) error {
 		return err
 	}
 	a.current.Store(v)
-	if pruned && !a.frozen {
+	if pruned && a.changeable() {
 		// Should this fail, it is done again with the next change or start.
-		if err := a.state.write(m); err != nil {
+		if err := a.state.write(&state{Model: m, Signed: a.signed}); err != nil {
 			a.logger.Warn("state file is not written", slog.Any("error", err))
 		}
 	}
@@ -163,8 +173,61 @@ func (a *API) Reload(declared *spec.Environment) error {
 func (a *API) Freeze() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.frozen = true
+	a.frozen.Store(true)
 	a.state.release()
+}
+
+// HandOver refuses everything from here on, and lets another process have the state file. If
+// none has it after the grace, the other process did not come about, and this one goes on.
+// Without a state file there is no telling.
+func (a *API) HandOver(grace time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	look := time.Now().Add(grace)
+	a.handedOver.Store(&look)
+	a.state.release()
+}
+
+// changeable tells whether this process may change what there is.
+func (a *API) changeable() bool { return !a.frozen.Load() && a.handedOver.Load() == nil }
+
+// available refuses what is not for this process any more: everything once it has handed
+// over, changes once it ends.
+func (a *API) available(changes bool) *Error {
+	if look := a.handedOver.Load(); look != nil && (time.Now().Before(*look) || !a.reclaim()) {
+		return fail(codeServiceUnavailable, "Another process has taken over")
+	}
+	if changes && a.frozen.Load() {
+		return fail(codeServiceUnavailable, "This process ends")
+	}
+	return nil
+}
+
+// reclaim ends a handover of which nothing came: nobody has the state file. What the other
+// process may have changed while it lived is put in force first.
+func (a *API) reclaim() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch {
+	case a.handedOver.Load() == nil:
+		return true // another request was first
+	case a.frozen.Load() || a.state.path == "" || a.state.acquire() != nil:
+		return false
+	}
+	before := a.current.Load()
+	v, err := a.load(before.declared)
+	if err == nil && !v.model.equal(before.model) {
+		err = a.options.DataPlane.Apply(v.env)
+	}
+	if err != nil {
+		a.current.Store(before)
+		a.state.release()
+		a.logger.Error("control API cannot go on after a handover that failed", slog.Any("error", err))
+		return false
+	}
+	a.handedOver.Store(nil)
+	a.logger.Warn("no other process has taken over: the control API takes requests again")
+	return true
 }
 
 // change is what an action makes of the model.
@@ -178,7 +241,7 @@ type change struct {
 func (a *API) change(asked *call, f func(c *change) error) (*view, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.frozen {
+	if !a.changeable() {
 		return nil, fail(codeServiceUnavailable, "Another process has taken over, or this one ends")
 	}
 	before := a.current.Load()
@@ -193,7 +256,8 @@ func (a *API) change(asked *call, f func(c *change) error) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := a.state.prepare(c.model); err != nil {
+	signed := a.signed.and(asked.signature, asked.signed)
+	if err := a.state.prepare(&state{Model: c.model, Signed: signed}); err != nil {
 		return nil, a.broken(asked.action, err)
 	}
 	if err := a.options.DataPlane.ApplyChange(after.env); err != nil {
@@ -203,6 +267,7 @@ func (a *API) change(asked *call, f func(c *change) error) (*view, error) {
 		return nil, a.broken(asked.action, errors.Join(err, a.undo(before)))
 	}
 	a.current.Store(after)
+	a.signed = signed
 	a.logger.Info("control API changed the load balancer", slog.String("action", asked.action), slog.String("access_key_id", asked.accessKeyID))
 	return after, nil
 }
@@ -211,11 +276,14 @@ func (a *API) change(asked *call, f func(c *change) error) (*view, error) {
 func (a *API) undo(before *view) error {
 	// The rename may have been made. What it replaced is written again; if the disk is broken
 	// for good, there is no more that one can do than say so.
-	return errors.Join(a.options.DataPlane.ApplyChange(before.env), a.state.write(before.model))
+	return errors.Join(a.options.DataPlane.ApplyChange(before.env), a.state.write(&state{Model: before.model, Signed: a.signed}))
 }
 
-// broken is what becomes of a change that cannot be kept.
+// broken is what becomes of a change that cannot be kept, or may not.
 func (a *API) broken(action string, err error) *Error {
+	if refusal, ok := errors.AsType[*Error](err); ok {
+		return refusal
+	}
 	a.logger.Error("control API cannot keep a change", slog.String("action", action), slog.Any("error", err))
 	return fail(codeInternalFailure, "The change could not be written to the state file, and was not made")
 }

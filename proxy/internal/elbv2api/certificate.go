@@ -121,9 +121,9 @@ func describeListenerCertificates(c *call, in *describeListenerCertificatesInput
 	}
 	shown, next, refusal := paged(page{in.Marker, in.PageSize}, list, func(c *certificate) string {
 		if *c.IsDefault {
-			return "" // it comes first
+			return "0" // it comes first
 		}
-		return c.CertificateArn
+		return "1" + c.CertificateArn
 	})
 	if refusal != nil {
 		return nil, refusal

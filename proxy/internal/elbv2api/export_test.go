@@ -16,7 +16,11 @@ var (
 
 // Verify holds a request to its signature.
 func Verify(r *http.Request, body []byte, secrets map[string][]byte, now time.Time) error {
-	if _, refusal := verify(r, body, secrets, now); refusal != nil {
+	who, refusal := claimed(r, secrets, now)
+	if refusal == nil {
+		refusal = who.verify(r, body)
+	}
+	if refusal != nil {
 		return refusal
 	}
 	return nil
@@ -42,16 +46,23 @@ func Decode(form string, v any) error {
 	return nil
 }
 
-// Replay remembers signatures from now on.
-func Replay(now time.Time) func(signature string, signed, now time.Time) error {
-	p := newReplay(now)
-	return func(signature string, signed, now time.Time) error {
-		if refusal := p.admit(signature, signed, now); refusal != nil {
+// Replay remembers signatures, as a process that begins with those of the last second.
+func Replay(last time.Time, signatures ...string) func(signature string, signed time.Time) error {
+	p := newReplay()
+	p.restore(taken{last, signatures})
+	return func(signature string, signed time.Time) error {
+		if refusal := p.admit(signature, signed); refusal != nil {
 			return refusal
 		}
 		return nil
 	}
 }
+
+// MaxState bounds a state file.
+const MaxState = maxState
+
+// MaxPerAddress bounds the connections from one address.
+const MaxPerAddress = maxPerAddress
 
 // MaxSeen bounds what Replay remembers.
 const MaxSeen = maxSeen

@@ -97,6 +97,7 @@ type loadBalancersOutput struct {
 
 var (
 	loadBalancerName   = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?$`)
+	vpcShape           = regexp.MustCompile(`^vpc-[0-9a-f]{8,17}$`)
 	subnetShape        = regexp.MustCompile(`^subnet-[0-9a-f]{8,17}$`)
 	securityGroupShape = regexp.MustCompile(`^sg-[0-9a-f]{8,17}$`)
 )

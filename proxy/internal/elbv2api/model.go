@@ -1,6 +1,8 @@
 package elbv2api
 
 import (
+	"bytes"
+	"encoding/json"
 	"maps"
 	"slices"
 	"time"
@@ -100,6 +102,13 @@ func (m *Model) clone() *Model {
 		c.Targets = map[string]Targets{}
 	}
 	return &c
+}
+
+// equal tells whether a state file would say the same of both.
+func (m *Model) equal(other *Model) bool {
+	a, errA := json.Marshal(m)
+	b, errB := json.Marshal(other)
+	return errA == nil && errB == nil && bytes.Equal(a, b)
 }
 
 // listener returns the listener of that name that the API made, or nil.

@@ -29,8 +29,11 @@ const (
 	maxHeaderBytes = 16 << 10
 	// maxBody bounds requests: 1,000 targets take less than 200 KiB.
 	maxBody = 1 << 20
-	// maxConnections bounds the memory that clients of the API can take up.
+	// maxConnections bounds the memory that clients of the API can take up: there is one
+	// request at a time on each, as HTTP/2 is not spoken.
 	maxConnections = 128
+	// maxPerAddress leaves room for others than one that holds as many as it gets.
+	maxPerAddress = maxConnections / 2
 )
 
 // version is the only one that the API has.
@@ -44,7 +47,10 @@ type Server struct {
 
 // NewServer returns a server that does not listen yet; security is nil for plain HTTP.
 func NewServer(api *API, security *tls.Config) *Server {
+	http1 := new(http.Protocols)
+	http1.SetHTTP1(true)
 	return &Server{api, &http.Server{
+		Protocols:         http1,
 		Handler:           api.Handler(),
 		TLSConfig:         security,
 		ReadHeaderTimeout: readHeaderTimeout,
@@ -58,7 +64,7 @@ func NewServer(api *API, security *tls.Config) *Server {
 
 // Serve answers requests on ln until Shutdown, and returns nil then.
 func (s *Server) Serve(ln net.Listener) error {
-	ln = netutil.LimitListener(ln, maxConnections)
+	ln = newFairListener(netutil.LimitListener(ln, maxConnections), maxPerAddress)
 	var err error
 	if s.http.TLSConfig != nil {
 		err = s.http.ServeTLS(ln, "", "")
@@ -90,7 +96,13 @@ func (a *API) Handler() http.Handler {
 		w.Header().Set("Content-Type", "text/xml")
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
-		text, err := a.contained(r, id)
+		c := &call{api: a, ctx: r.Context()}
+		text, err := a.contained(c, r, id)
+		if !c.trusted || !a.changeable() {
+			// It stays open for nobody who has not shown a good signature, and for nothing that is
+			// another process's.
+			w.Header().Set("Connection", "close")
+		}
 		if err != nil {
 			refusal := a.refusal(err)
 			w.WriteHeader(refusal.status())
@@ -110,32 +122,46 @@ func (a *API) refusal(err error) *Error {
 }
 
 // contained lets a panic end the request that it happened on, and no other.
-func (a *API) contained(r *http.Request, id string) (text []byte, err error) {
+func (a *API) contained(c *call, r *http.Request, id string) (text []byte, err error) {
 	defer func() {
 		if e := recover(); e != nil {
 			a.logger.Error("request to the control API panicked", slog.Any("panic", e), slog.String("stack", string(debug.Stack())))
 			text, err = nil, fail(codeInternalFailure, "The request processing has failed because of an unknown error.")
 		}
 	}()
-	return a.serve(r, id)
+	return c.serve(r, id)
 }
 
-// serve is the life of a request: who, what, then the action.
-func (a *API) serve(r *http.Request, id string) ([]byte, error) {
-	if refusal := a.checkOrigin(r); refusal != nil {
+// identify tells who asks, and reads the body, which a signature is of.
+func (c *call) identify(r *http.Request) ([]byte, *Error) {
+	if refusal := c.api.checkOrigin(r); refusal != nil {
 		return nil, refusal
+	}
+	secrets := *c.api.credentials.Load()
+	if len(secrets) == 0 {
+		c.trusted = true
+		return readBody(r)
+	}
+	who, refusal := claimed(r, secrets, time.Now())
+	if refusal != nil {
+		return nil, refusal // no memory for the body of someone unknown
 	}
 	body, refusal := readBody(r)
 	if refusal != nil {
 		return nil, refusal
 	}
-	now := time.Now()
-	var signed signature
-	secrets := *a.credentials.Load()
-	if len(secrets) > 0 {
-		if signed, refusal = verify(r, body, secrets, now); refusal != nil {
-			return nil, refusal
-		}
+	if refusal := who.verify(r, body); refusal != nil {
+		return nil, refusal
+	}
+	c.trusted, c.accessKeyID, c.signature, c.signed = true, who.accessKeyID, who.signature, who.signed
+	return body, nil
+}
+
+// serve is the life of a request: who, what, then the action.
+func (c *call) serve(r *http.Request, id string) ([]byte, error) {
+	body, refusal := c.identify(r)
+	if refusal != nil {
+		return nil, refusal
 	}
 	form, refusal := formOf(r, body)
 	if refusal != nil {
@@ -157,21 +183,33 @@ func (a *API) serve(r *http.Request, id string) ([]byte, error) {
 	if !ok || act.run == nil || asked != version {
 		return nil, fail(codeInvalidAction, "Could not find operation %s for version %s", excerpt(name), excerpt(asked))
 	}
-	if act.changes {
-		switch {
-		case len(secrets) > 0:
-			if refusal := a.replay.Load().admit(signed.digits, signed.date, now); refusal != nil {
-				return nil, refusal
-			}
-		case r.Method != http.MethodPost:
-			return nil, fail(codeMalformedQueryString, "A change without a signature has to come by POST")
-		}
+	if act.changes && c.signature == "" && r.Method != http.MethodPost {
+		return nil, fail(codeMalformedQueryString, "A change without a signature has to come by POST")
 	}
-	result, err := act.run(&call{api: a, ctx: r.Context(), action: name, accessKeyID: signed.accessKeyID}, p)
+	if refusal := c.api.available(act.changes); refusal != nil {
+		return nil, refusal
+	}
+	c.action = name
+	result, err := c.once(act, p)
 	if err != nil {
 		return nil, err
 	}
 	return answerXML(name, id, result)
+}
+
+// once runs the action, a change no more than once for each signature.
+func (c *call) once(act operation, p *parameters) (any, error) {
+	if !act.changes || c.signature == "" {
+		return act.run(c, p)
+	}
+	if refusal := c.api.replay.admit(c.signature, c.signed); refusal != nil {
+		return nil, refusal
+	}
+	result, err := act.run(c, p)
+	if err != nil && c.api.refusal(err).Code != codeInternalFailure {
+		c.api.replay.forget(c.signature) // nothing was done
+	}
+	return result, err
 }
 
 // checkOrigin refuses what a browser could be tricked into: requests that a page of another
@@ -244,8 +282,12 @@ type call struct {
 	api    *API
 	ctx    context.Context
 	action string
-	// accessKeyID is who asks; empty without signatures.
+	// trusted says that whoever asks may.
+	trusted bool
+	// accessKeyID is who asks, signature and signed by what and when; empty without signatures.
 	accessKeyID string
+	signature   string
+	signed      time.Time
 }
 
 // view is what there is now.

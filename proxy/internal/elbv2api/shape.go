@@ -11,14 +11,14 @@ type tag struct {
 
 // certificate is one of a listener.
 type certificate struct {
-	CertificateArn string
-	IsDefault      *bool `xml:",omitempty"`
+	CertificateArn string `aws:"0..2048"`
+	IsDefault      *bool  `xml:",omitempty"`
 }
 
 // attribute is a setting of a load balancer, listener or target group.
 type attribute struct {
 	Key   string `aws:"0..256"`
-	Value string
+	Value string `aws:"0..1024"`
 }
 
 // targetGroupTuple is one share of a forward action.
@@ -126,7 +126,7 @@ type matcher struct {
 type targetDescription struct {
 	Id               string `aws:"required"`
 	Port             *int   `xml:",omitempty" aws:"1..65535"`
-	AvailabilityZone string `xml:",omitempty"`
+	AvailabilityZone string `xml:",omitempty" aws:"0..64"`
 }
 
 // subnetMapping is a subnet of a load balancer, in the longer form.

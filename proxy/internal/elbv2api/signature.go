@@ -80,50 +80,54 @@ func parseAuthorization(field string) (*authorization, *Error) {
 	return a, nil
 }
 
-// signature is one that was verified.
-type signature struct {
-	accessKeyID string
-	digits      string
-	date        time.Time
+// claim is what a request says of who signed it, and the secret that it has to be true by.
+type claim struct {
+	*authorization
+	signed time.Time
+	secret []byte
 }
 
-// verify holds a request to its signature. secrets are the secret access keys by access key
-// id.
-func verify(r *http.Request, body []byte, secrets map[string][]byte, now time.Time) (signature, *Error) {
-	var none signature
+// claimed is all that can be told of a signature without the body. secrets are the secret
+// access keys by access key id.
+func claimed(r *http.Request, secrets map[string][]byte, now time.Time) (*claim, *Error) {
 	fields := r.Header.Values("Authorization")
 	switch {
 	case len(fields) == 0 && strings.Contains(r.URL.RawQuery, "X-Amz-Algorithm="):
-		return none, fail(codeIncompleteSignature, "A signature in the query string is not taken here: sign the Authorization header.")
+		return nil, fail(codeIncompleteSignature, "A signature in the query string is not taken here: sign the Authorization header.")
 	case len(fields) == 0:
-		return none, fail(codeMissingAuthenticationToken, "Request is missing Authentication Token")
+		return nil, fail(codeMissingAuthenticationToken, "Request is missing Authentication Token")
 	case len(fields) > 1:
-		return none, fail(codeIncompleteSignature, "Authorization header stands more than once.")
+		return nil, fail(codeIncompleteSignature, "Authorization header stands more than once.")
 	}
 	a, refusal := parseAuthorization(fields[0])
 	if refusal != nil {
-		return none, refusal
+		return nil, refusal
 	}
 	signed, refusal := a.signedAt(r, now)
 	if refusal != nil {
-		return none, refusal
+		return nil, refusal
 	}
 	if a.service != signedService {
-		return none, fail(codeSignatureDoesNotMatch, "Credential should be scoped to correct service: '%s'.", signedService)
+		return nil, fail(codeSignatureDoesNotMatch, "Credential should be scoped to correct service: '%s'.", signedService)
 	}
 	secret, known := secrets[a.accessKeyID]
 	if !known || r.Header.Get("X-Amz-Security-Token") != "" {
-		return none, fail(codeInvalidClientTokenID, "The security token included in the request is invalid.")
+		return nil, fail(codeInvalidClientTokenID, "The security token included in the request is invalid.")
 	}
-	canonical, refusal := a.canonicalRequest(r, body)
+	return &claim{a, signed, secret}, nil
+}
+
+// verify holds the request to its signature.
+func (c *claim) verify(r *http.Request, body []byte) *Error {
+	canonical, refusal := c.canonicalRequest(r, body)
 	if refusal != nil {
-		return none, refusal
+		return refusal
 	}
-	if want := a.sign(secret, signed, canonical); !hmac.Equal([]byte(want), []byte(a.signature)) {
-		return none, fail(codeSignatureDoesNotMatch, "The request signature we calculated does not match the signature you provided. "+
+	if want := c.sign(c.secret, c.signed, canonical); !hmac.Equal([]byte(want), []byte(c.signature)) {
+		return fail(codeSignatureDoesNotMatch, "The request signature we calculated does not match the signature you provided. "+
 			"Check your AWS Secret Access Key and signing method. Consult the service documentation for details.")
 	}
-	return signature{a.accessKeyID, a.signature, signed}, nil
+	return nil
 }
 
 // signedAt is the date of the signature, if it is near enough to now.

@@ -133,31 +133,33 @@ func TestBotocore(t *testing.T) {
 }
 
 func TestReplay(t *testing.T) {
-	admit := elbv2api.Replay(noon.Add(900 * time.Millisecond))
-	if err := admit("a", noon, noon); err != nil {
+	admit := elbv2api.Replay(noon, "before the restart")
+	if err := admit("a", noon); err != nil {
 		t.Error(err)
 	}
-	for what, err := range map[string]error{
-		"again":            admit("a", noon, noon.Add(time.Minute)),
-		"before the start": admit("b", noon.Add(-time.Second), noon),
-	} {
+	throttled := func(signature string, signed time.Time) {
+		t.Helper()
 		var refusal *elbv2api.Error
-		if !errors.As(err, &refusal) || refusal.Code != "Throttling" {
-			t.Errorf("%s: got %v", what, err)
+		if err := admit(signature, signed); !errors.As(err, &refusal) || refusal.Code != "Throttling" {
+			t.Errorf("%s: got %v", signature, err)
 		}
 	}
-	for i := range elbv2api.MaxSeen - 1 {
-		if err := admit(fmt.Sprint(i), noon, noon); err != nil {
-			t.Fatal(err)
+	throttled("a", noon)
+	throttled("before the restart", noon)
+	throttled("older", noon.Add(-time.Second))
+
+	// As many as there is room for, 73 for each second: the fresh ones go on.
+	at := func(i int) time.Time { return noon.Add(time.Duration(i/73) * time.Second) }
+	for i := range elbv2api.MaxSeen + 1 {
+		if err := admit(fmt.Sprint(i), at(i)); err != nil {
+			t.Fatalf("signature %d: %v", i, err)
 		}
 	}
-	if err := admit("full", noon, noon); err == nil {
-		t.Error("more is remembered than there is room for")
-	}
-	later := noon.Add(16 * time.Minute)
-	if err := admit("later", later, later); err != nil {
-		t.Errorf("what is over is still remembered: %v", err)
-	}
+	throttled("a", noon)
+	throttled("0", at(0))
+	throttled(fmt.Sprint(elbv2api.MaxSeen), at(elbv2api.MaxSeen))
+	throttled(fmt.Sprint(elbv2api.MaxSeen-1000), at(elbv2api.MaxSeen-1000))
+	throttled("new, but old", at(elbv2api.MaxSeen/3))
 }
 
 // FuzzAuthorization wants of a header field that is taken that it is of the one form.

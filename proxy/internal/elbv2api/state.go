@@ -18,7 +18,8 @@ import (
 const (
 	// stateVersion is the form of state files. Another form has another number.
 	stateVersion = 1
-	// maxState bounds a state file: 1,000 targets and 100 rules take less than 1 MiB.
+	// maxState bounds a state file, which no change makes larger and no start reads if it is:
+	// 1,000 targets and 100 rules take less than 1 MiB.
 	maxState = 16 << 20
 )
 
@@ -26,6 +27,7 @@ const (
 type state struct {
 	Version int    `json:"version"`
 	Model   *Model `json:"model"`
+	Signed taken  `json:"signed,omitzero"`
 }
 
 // UnmarshalJSON has what a file of an older version does not say at its default.
@@ -65,7 +67,7 @@ func strictly(data []byte, v any) error {
 }
 
 // decodeState reads a state file's text.
-func decodeState(data []byte) (*Model, error) {
+func decodeState(data []byte) (*state, error) {
 	var version struct {
 		Version int `json:"version"`
 	}
@@ -82,11 +84,14 @@ func decodeState(data []byte) (*Model, error) {
 	if s.Model == nil {
 		return nil, errors.New("has no model")
 	}
-	return s.Model, nil
+	return &s, nil
 }
 
 // encodeState writes a state file's text.
-func encodeState(m *Model) ([]byte, error) { return json.Marshal(state{stateVersion, m}) }
+func encodeState(s *state) ([]byte, error) {
+	s.Version = stateVersion
+	return json.Marshal(s)
+}
 
 // stateFile keeps the model over restarts. The file is replaced whole, so that there is
 // always one that is complete; only one process at a time has it.
@@ -127,14 +132,14 @@ func (f *stateFile) release() {
 	}
 }
 
-// read returns the model of the file, an empty one if there is no file yet.
-func (f *stateFile) read() (*Model, error) {
+// read returns what is in the file, an empty model if there is no file yet.
+func (f *stateFile) read() (*state, error) {
 	if f.path == "" {
-		return &Model{}, nil
+		return &state{Model: &Model{}}, nil
 	}
 	file, err := os.Open(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return &Model{}, nil
+		return &state{Model: &Model{}}, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("state file: %w", err)
@@ -147,22 +152,25 @@ func (f *stateFile) read() (*Model, error) {
 	if len(data) > maxState {
 		return nil, fmt.Errorf("state file %s is larger than %d bytes", f.path, maxState)
 	}
-	m, err := decodeState(data)
+	s, err := decodeState(data)
 	if err != nil {
 		return nil, fmt.Errorf("state file %s: %w", f.path, err)
 	}
-	return m, nil
+	return s, nil
 }
 
-// prepare writes the model beside the file, down to the disk: almost all that can fail.
-// What commits it is a rename.
-func (f *stateFile) prepare(m *Model) error {
+// prepare writes the state beside the file, down to the disk: almost all that can fail.
+// What commits it is a rename. A state that no start would read is refused.
+func (f *stateFile) prepare(s *state) error {
 	if f.path == "" {
 		return nil
 	}
-	data, err := encodeState(m)
+	data, err := encodeState(s)
 	if err != nil {
 		return err
+	}
+	if len(data) > maxState {
+		return fail(codeValidationError, "All that was made may take %d bytes of the state file, and would take %d: delete something, or have fewer and shorter tags", maxState, len(data))
 	}
 	if err := f.step("create"); err != nil {
 		return err
@@ -219,8 +227,8 @@ func (f *stateFile) exchange() error {
 }
 
 // write is both.
-func (f *stateFile) write(m *Model) error {
-	if err := f.prepare(m); err != nil {
+func (f *stateFile) write(s *state) error {
+	if err := f.prepare(s); err != nil {
 		return err
 	}
 	return f.commit()

@@ -244,7 +244,7 @@ func FuzzState(f *testing.F) {
 		if rewritten, err := elbv2api.EncodeState(again); err != nil || !bytes.Equal(written, rewritten) {
 			t.Errorf("%v: got %s, want %s", err, rewritten, written)
 		}
-		_, _ = m.Overlay(env) // whatever it says, it says it without a panic
+		_, _ = m.Model.Overlay(env) // whatever it says, it says it without a panic
 		if !json.Valid(written) {
 			t.Error("no JSON is written")
 		}

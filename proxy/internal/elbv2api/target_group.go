@@ -158,6 +158,8 @@ func (in *createTargetGroupInput) targetGroup() (spec.TargetGroup, error) {
 		return g, fail(codeInvalidConfigurationRequest, "Target groups of protocol '%s' are not for Application Load Balancers, only HTTP and HTTPS", excerpt(in.Protocol))
 	case in.Port == nil:
 		return g, fail(codeValidationError, "A port must be specified")
+	case in.VpcId != "" && !vpcShape.MatchString(in.VpcId):
+		return g, fail(codeValidationError, "The VPC ID '%s' is not valid", excerpt(in.VpcId))
 	}
 	g.Protocol, g.Port = in.Protocol, *in.Port
 	g.ProtocolVersion = cmp.Or(in.ProtocolVersion, g.ProtocolVersion)

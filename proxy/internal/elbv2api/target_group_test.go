@@ -12,7 +12,7 @@ import (
 func (r *running) group(name string) string {
 	r.t.Helper()
 	out, err := r.CreateTargetGroup(ctx, &elb.CreateTargetGroupInput{
-		Name: &name, Protocol: types.ProtocolEnumHttp, Port: aws.Int32(8000), VpcId: aws.String("vpc-0123"),
+		Name: &name, Protocol: types.ProtocolEnumHttp, Port: aws.Int32(8000), VpcId: aws.String("vpc-01234567"),
 		HealthCheckPath: aws.String("/health/"), HealthyThresholdCount: aws.Int32(2), TargetType: types.TargetTypeEnumInstance,
 	})
 	if err != nil {
@@ -29,7 +29,7 @@ func TestCreateTargetGroup(t *testing.T) {
 	}
 	out := must[*elb.DescribeTargetGroupsOutput](t)(r.DescribeTargetGroups(ctx, &elb.DescribeTargetGroupsInput{Names: []string{"web"}}))
 	g := out.TargetGroups[0]
-	if *g.HealthCheckPath != "/health/" || *g.Matcher.HttpCode != "200" || *g.HealthCheckIntervalSeconds != 30 || *g.VpcId != "vpc-0123" ||
+	if *g.HealthCheckPath != "/health/" || *g.Matcher.HttpCode != "200" || *g.HealthCheckIntervalSeconds != 30 || *g.VpcId != "vpc-01234567" ||
 		*g.ProtocolVersion != "HTTP1" || *g.HealthyThresholdCount != 2 {
 		t.Errorf("got %+v", g)
 	}

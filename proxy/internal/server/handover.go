@@ -104,7 +104,7 @@ func (s *Server) handOver(conn *net.UnixConn) error {
 	_ = conn.SetDeadline(time.Now().Add(handoverTimeout))
 	if s.api != nil {
 		// The next process reads the state file as soon as it has the sockets.
-		s.api.Freeze()
+		s.api.HandOver(handoverTimeout)
 	}
 	var addresses []string
 	var fds []int

@@ -365,6 +365,10 @@ func (s *Server) Shutdown(ctx context.Context) error {
 				_ = socket.Close()
 			}
 		}
+		if s.apiServer != nil {
+			// So are those of clients that keep a connection open.
+			s.background.Go(func() { _ = s.apiServer.Shutdown(ctx) })
+		}
 	}
 	go func() {
 		for _, l := range listeners {

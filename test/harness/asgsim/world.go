@@ -122,6 +122,16 @@ func (w *World) Held() []string {
 	return ids
 }
 
+// Token is that of an instance's hold; empty when it is not held.
+func (w *World) Token(i *Instance) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if i.action == nil {
+		return ""
+	}
+	return i.action.token
+}
+
 // after has f called, with the world to itself.
 func (w *World) after(d time.Duration, f func()) {
 	w.Clock.After(d, func() {
