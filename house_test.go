@@ -72,6 +72,7 @@ const mayImport = `
 	proxy: INTERNAL/command
 
 	# The functions on AWS.
+	lambdas/drain: emf spec
 	lambdas/health: aggregate emf spec targethealth
 
 	# What reads synthesized templates, without CDK.

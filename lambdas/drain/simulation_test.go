@@ -21,7 +21,7 @@ import (
 
 var (
 	oneSeed   = flag.Uint64("seed", 0, "run the simulation of this seed alone, and print its log")
-	manySeeds = flag.Int("seeds", 2000, "how many seeds to simulate")
+	manySeeds = flag.Int("seeds", defaultSeeds, "how many seeds to simulate")
 )
 
 // Weather is how much goes wrong in a simulation.
