@@ -69,8 +69,7 @@ func (a *account) aws(args ...string) (string, error) {
 		"AWS_DEFAULT_REGION=eu-west-1", "AWS_EC2_METADATA_DISABLED=true", "AWS_PAGER=",
 	}
 	out, err := c.Output()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		err = fmt.Errorf("aws elbv2 %s: %w: %s", strings.Join(args, " "), err, exit.Stderr)
 	}
 	return string(out), err

@@ -77,8 +77,10 @@ func StartLambda(tb testing.TB, program string, variables ...string) *Lambda {
 		tb.Fatal(err)
 	}
 	l.Started = time.Now()
-	args := append([]string{"AWS_LAMBDA_RUNTIME_API=" + ln.Addr().String(), "AWS_LAMBDA_FUNCTION_NAME=" + filepath.Base(program),
-		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=256", "AWS_LAMBDA_FUNCTION_VERSION=1"}, variables...)
+	args := append([]string{
+		"AWS_LAMBDA_RUNTIME_API=" + ln.Addr().String(), "AWS_LAMBDA_FUNCTION_NAME=" + filepath.Base(program),
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=256", "AWS_LAMBDA_FUNCTION_VERSION=1",
+	}, variables...)
 	l.Process = Start(tb, env, append(args, program)...)
 	return l
 }

@@ -3,6 +3,7 @@ package asgsim
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"time"
 )
 
@@ -30,9 +31,7 @@ func (w *World) announce(i *Instance) {
 	w.deliver(bridged("aws.autoscaling", "EC2 Instance-terminate Lifecycle Action", now, detail))
 
 	direct := map[string]any{"Service": "AWS Auto Scaling", "Time": now.Format("2006-01-02T15:04:05.000Z"), "RequestId": w.uuid(), "AccountId": account}
-	for key, value := range detail {
-		direct[key] = value
-	}
+	maps.Copy(direct, detail)
 	body := text(direct)
 	if w.chance(0.2) {
 		body = text(map[string]any{"Type": "Notification", "MessageId": w.uuid(), "TopicArn": "arn:aws:sns:" + region + ":" + account + ":drain", "Message": body})

@@ -16,6 +16,9 @@ type Group struct {
 	Other time.Duration
 	// Retain keeps what is abandoned.
 	Retain bool
+	// Drain takes an instance out of a load balancer that is none of the world's, and waits until
+	// it has drained there. Only in a world with the real clock.
+	Drain func(instance string)
 }
 
 // Hook is a lifecycle hook of terminating instances.
@@ -152,6 +155,13 @@ func (w *World) terminate(i *Instance) {
 	}
 	if i.off {
 		delay = 0
+	}
+	if i.Group.Drain != nil {
+		go func() {
+			i.Group.Drain(i.ID)
+			w.after(delay, func() { w.hold(i) })
+		}()
+		return
 	}
 	w.after(delay, func() { w.hold(i) })
 }

@@ -5,7 +5,7 @@
 // their answers lost, and the function ends between any two calls.
 //
 // All chance comes from one seed and time is virtual, so that a run is the same run each time.
-// With the real clock the same world is served over HTTP to AWS's SDKs (Serve).
+// With the real clock the same world is served over HTTP to AWS's SDKs (Handler).
 package asgsim
 
 import (
