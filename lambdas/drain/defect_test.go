@@ -248,11 +248,14 @@ func TestDefectLifecycleManagerNothingRaces(t *testing.T) {
 	s := newScene(t, workerTerms)
 	f := s.function()
 	f.Log, f.Metrics = discard, nothing{}
-	var wg sync.WaitGroup
+	var batches []events.SQSEvent
 	for range 8 {
 		i := s.held()
 		i.BusyUntil = s.clock.Now().Add(time.Minute)
-		batch := events.SQSEvent{Records: []events.SQSMessage{s.message("0", s.event(i, s.Token(i))), s.message("1", spec.DrainReconcileMessage)}}
+		batches = append(batches, events.SQSEvent{Records: []events.SQSMessage{s.message("0", s.event(i, s.Token(i))), s.message("1", spec.DrainReconcileMessage)}})
+	}
+	var wg sync.WaitGroup
+	for _, batch := range batches {
 		wg.Go(func() {
 			if _, err := f.Handle(t.Context(), batch); err != nil {
 				t.Error(err)

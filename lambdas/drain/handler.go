@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"io"
 	"log/slog"
 	"math/rand/v2"
@@ -80,8 +80,13 @@ func (f *Function) drains(group string) bool { return slices.Contains(f.Groups, 
 // received is a message, by its id in the batch.
 type received struct {
 	id string
+	// again tells that it was delivered before.
+	again bool
 	Message
 }
+
+// errNoTime: the invocation is about to be ended.
+var errNoTime = errors.New("no time left in this invocation")
 
 // Handle takes a batch of messages one step further. Those in the response are to be
 // delivered again.
@@ -89,22 +94,23 @@ func (f *Function) Handle(ctx context.Context, batch events.SQSEvent) (events.SQ
 	ctx = withRequest(ctx)
 	f.memory.forget(f.now())
 	var response events.SQSEventResponse
-	fail := func(id string, err error, d *Drain) {
-		f.failed(ctx, id, err, d)
-		response.BatchItemFailures = append(response.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: id})
+	fail := func(m *received, err error, d *Drain) {
+		f.failed(ctx, m, err, d)
+		response.BatchItemFailures = append(response.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: m.id})
 	}
 
-	var steps []received
+	var steps []*received
 	for _, record := range batch.Records {
-		m, err := Parse(record.Body, f.sentAt(record))
+		parsed, err := Parse(record.Body, f.sentAt(record))
+		m := &received{id: record.MessageId, again: isAgain(record), Message: parsed}
 		switch {
 		case err != nil:
-			fail(record.MessageId, err, nil)
+			fail(m, err, nil)
 		case m.Kind == KindIgnored:
-			f.Log.InfoContext(ctx, "message ignored", "message_id", record.MessageId, "reason", m.Why)
+			f.Log.InfoContext(ctx, "message ignored", "message_id", m.id, "reason", m.Why)
 		case m.Kind == KindReconcile:
 			if err := f.reconcile(ctx); err != nil {
-				fail(record.MessageId, err, nil)
+				fail(m, err, nil)
 			}
 		case m.Drain.Group != "" && !(f.drains(m.Drain.Group) && m.Drain.Hook == f.Hook):
 			f.Log.WarnContext(ctx, "message of another hook ignored", "auto_scaling_group", m.Drain.Group, "lifecycle_hook", m.Drain.Hook, "instance", m.Drain.Instance)
@@ -113,7 +119,7 @@ func (f *Function) Handle(ctx context.Context, batch events.SQSEvent) (events.SQ
 				// The hook's timeout begins to run with its event.
 				m.Drain.Heartbeat = m.Drain.Started
 			}
-			steps = append(steps, received{record.MessageId, m})
+			steps = append(steps, m)
 		}
 	}
 	if len(steps) == 0 {
@@ -121,20 +127,19 @@ func (f *Function) Handle(ctx context.Context, batch events.SQSEvent) (events.SQ
 	}
 
 	drains := make([]Drain, len(steps))
-	for i := range steps {
-		drains[i] = steps[i].Drain
+	for i, m := range steps {
+		drains[i] = m.Drain
 	}
 	states, err := f.look(ctx, drains)
-	for i := range steps {
-		m := &steps[i]
+	for i, m := range steps {
 		switch {
 		case err != nil:
-			fail(m.id, err, &m.Drain)
+			fail(m, err, &m.Drain)
 		case f.isLate(ctx):
-			fail(m.id, fmt.Errorf("no time left in this invocation"), nil)
+			fail(m, errNoTime, nil)
 		default:
 			if err := f.step(ctx, m, &states[i]); err != nil {
-				fail(m.id, err, &m.Drain)
+				fail(m, err, &m.Drain)
 			}
 		}
 	}
@@ -144,13 +149,13 @@ func (f *Function) Handle(ctx context.Context, batch events.SQSEvent) (events.SQ
 // step takes one drain one step further.
 func (f *Function) step(ctx context.Context, m *received, s *State) error {
 	now := f.now()
+	// EventBridge tells of the same drains, and the schedule finds no others.
+	if m.Kind == KindHook && m.Direct && !m.again && f.memory.begin(&m.Drain, now) {
+		f.started(ctx, s)
+	}
 	if f.memory.isElsewhere(&m.Drain, now) {
 		f.Log.DebugContext(ctx, "drain goes on by another message", "instance", s.Instance, "auto_scaling_group", s.Group)
 		return nil
-	}
-	if m.Kind == KindHook && m.Direct && s.Lifecycle != "" {
-		// EventBridge tells of the same drains, and the schedule finds no others.
-		f.started(ctx, s)
 	}
 	return f.act(ctx, s, Decide(*s, now))
 }
@@ -169,6 +174,12 @@ func (f *Function) sentAt(record events.SQSMessage) time.Time {
 	return f.now()
 }
 
+// isAgain tells whether a message was delivered before.
+func isAgain(record events.SQSMessage) bool {
+	n, err := strconv.Atoi(record.Attributes["ApproximateReceiveCount"])
+	return err == nil && n > 1
+}
+
 // request says what invocation a log line is of.
 type request struct{}
 
@@ -178,7 +189,7 @@ func withRequest(ctx context.Context) context.Context {
 	if c, ok := lambdacontext.FromContext(ctx); ok {
 		attributes = append(attributes, slog.String("request_id", c.AwsRequestID))
 	}
-	if trace, ok := ctx.Value("x-amzn-trace-id").(string); ok && trace != "" { //nolint:staticcheck // the runtime's own key
+	if trace, ok := ctx.Value("x-amzn-trace-id").(string); ok && trace != "" { // the runtime's own key
 		attributes = append(attributes, slog.String("trace_id", trace))
 	}
 	return context.WithValue(ctx, request{}, attributes)

@@ -49,7 +49,7 @@ func TestLogLinesSayWhoAndWhy(t *testing.T) {
 	var log bytes.Buffer
 	f.Log = slog.New(requestHandler{slog.NewJSONHandler(&log, nil)})
 	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "request-1"})
-	ctx = context.WithValue(ctx, "x-amzn-trace-id", "Root=1-trace") //nolint:staticcheck,revive // the runtime's own key
+	ctx = context.WithValue(ctx, "x-amzn-trace-id", "Root=1-trace") //nolint:staticcheck // the runtime's own key
 	if _, err := f.Handle(ctx, events.SQSEvent{Records: []events.SQSMessage{s.message("0", s.event(i, s.Token(i)))}}); err != nil {
 		t.Fatal(err)
 	}

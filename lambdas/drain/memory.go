@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"sync"
 	"time"
 )
@@ -13,13 +14,14 @@ import (
 // cannot have been given up for the first, which was due before, whatever other copies of the
 // function did: the last message of a drain stays.
 type memory struct {
-	mu      sync.Mutex // guards the maps
+	mu      sync.Mutex // guards the maps, all of them by instance
 	flights map[string]Drain
-	ended   map[string]ending
+	begun   map[string]sight
+	ended   map[string]sight
 }
 
-// ending is a drain that was seen to have ended.
-type ending struct {
+// sight is when a drain was seen to have begun, or ended.
+type sight struct {
 	token string
 	at    time.Time
 }
@@ -36,7 +38,7 @@ const (
 )
 
 func newMemory() *memory {
-	return &memory{flights: map[string]Drain{}, ended: map[string]ending{}}
+	return &memory{flights: map[string]Drain{}, begun: map[string]sight{}, ended: map[string]sight{}}
 }
 
 // sent remembers a message that SQS has.
@@ -75,12 +77,21 @@ func (m *memory) isElsewhere(d *Drain, now time.Time) bool {
 		!known.Started.After(d.Started.Add(startMargin)) && !endsLater(&known, d)
 }
 
+// begin remembers that a drain began, and tells whether that is news.
+func (m *memory) begin(d *Drain, now time.Time) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	known, ok := m.begun[d.Instance]
+	m.begun[d.Instance] = sight{d.Token, now}
+	return !ok || known.token != d.Token
+}
+
 // end remembers that a drain is over, and tells whether that is news.
 func (m *memory) end(d *Drain, now time.Time) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	known, ok := m.ended[d.Instance]
-	m.ended[d.Instance] = ending{d.Token, now}
+	m.ended[d.Instance] = sight{d.Token, now}
 	delete(m.flights, d.Instance)
 	return !ok || known.token != d.Token && known.token != "" && d.Token != ""
 }
@@ -97,14 +108,8 @@ func (m *memory) hasEnded(instance string, now time.Time) bool {
 func (m *memory) forget(now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for instance, d := range m.flights {
-		if now.Sub(d.Due) > flightAge {
-			delete(m.flights, instance)
-		}
-	}
-	for instance, e := range m.ended {
-		if now.Sub(e.at) > flightAge {
-			delete(m.ended, instance)
-		}
+	maps.DeleteFunc(m.flights, func(_ string, d Drain) bool { return now.Sub(d.Due) > flightAge })
+	for _, seen := range []map[string]sight{m.begun, m.ended} {
+		maps.DeleteFunc(seen, func(_ string, s sight) bool { return now.Sub(s.at) > flightAge })
 	}
 }

@@ -31,15 +31,16 @@ func (f *Function) ended(ctx context.Context, s *State, a Action) {
 	f.emit(ctx, s, a.Metric, seconds)
 }
 
-// failed reports a message that is to be delivered again, and after that set aside.
-func (f *Function) failed(ctx context.Context, id string, err error, d *Drain) {
-	attributes := []any{"message_id", id, "error", err}
+// failed reports a message that is to be delivered again, and after that set aside. It counts
+// once, and only what no other delivery mends.
+func (f *Function) failed(ctx context.Context, m *received, err error, d *Drain) {
+	attributes := []any{"message_id", m.id, "error", err}
 	if d == nil {
 		f.Log.ErrorContext(ctx, "message failed", attributes...)
 		return
 	}
 	f.Log.ErrorContext(ctx, "drain failed", append(attributes, "instance", d.Instance, "auto_scaling_group", d.Group)...)
-	if !isTransient(err) {
+	if !isTransient(err) && !m.again {
 		f.emit(ctx, &State{Drain: *d}, spec.MetricDrainFailed, 0)
 	}
 }

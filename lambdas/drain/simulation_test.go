@@ -39,6 +39,8 @@ func (w weather) String() string { return [...]string{"calm", "mixed", "storm"}[
 func (w weather) faults(r *rand.Rand, start time.Time) asgsim.Faults {
 	p := func(most float64) float64 { return r.Float64() * most }
 	switch w {
+	default:
+		return asgsim.Faults{}
 	case mixed:
 		return asgsim.Faults{
 			LoseEvent: p(0.3), DuplicateEvent: p(0.5), DelayEvent: p(0.3), Delay: 40 * time.Second,
@@ -54,7 +56,6 @@ func (w weather) faults(r *rand.Rand, start time.Time) asgsim.Faults {
 			Redeliver: p(0.3), WrongToken: p(0.5), Recycle: p(0.1),
 		}
 	}
-	return asgsim.Faults{}
 }
 
 // simulation is one run, and what is true of it.
@@ -241,6 +242,9 @@ func (s *simulation) wrongs() []string {
 	}
 	completed := strings.Count(s.metrics.String(), `"Name":"`+spec.MetricDrainCompleted)
 	abandoned := strings.Count(s.metrics.String(), `"Name":"`+spec.MetricDrainAbandoned)
+	if started := strings.Count(s.metrics.String(), `"Name":"`+spec.MetricDrainStarted); s.weather == calm && started != len(tokens) {
+		wrong("%d drains were reported to have begun, %d have", started, len(tokens))
+	}
 	if s.weather == calm && completed+abandoned < byFunction {
 		wrong("%d drains were reported, the function ended %d", completed+abandoned, byFunction)
 	}
@@ -278,8 +282,10 @@ func (s *simulation) judge(e asgsim.Ending, wrong func(string, ...any)) {
 
 	// AWS itself ends what nobody sends heartbeats for; on the function falls what it held too
 	// long, and what it could have held and did not.
-	late := time.Minute
+	var late time.Duration
 	switch s.weather {
+	default:
+		late = time.Minute
 	case mixed:
 		late = t.Heartbeat + 6*time.Minute + s.world.Faults.Delay
 	case storm:

@@ -15,14 +15,13 @@ const pollInterval = 20 * time.Millisecond
 // Feed has a function read the queue of a world with the real clock until the context ends,
 // one batch at a time: invoke hands it an event and is its answer.
 func (w *World) Feed(ctx context.Context, invoke func(context.Context, []byte) ([]byte, error)) error {
-	for {
+	for ctx.Err() == nil {
 		w.mu.Lock()
 		messages := w.queue.receive(BatchSize, VisibilityTimeout)
 		w.mu.Unlock()
 		if len(messages) == 0 {
 			select {
 			case <-ctx.Done():
-				return nil
 			case <-time.After(pollInterval):
 			}
 			continue
@@ -36,9 +35,6 @@ func (w *World) Feed(ctx context.Context, invoke func(context.Context, []byte) (
 			return fmt.Errorf("write batch: %w", err)
 		}
 		answer, err := invoke(ctx, event)
-		if ctx.Err() != nil {
-			return nil
-		}
 		if err != nil {
 			continue // all of them are back later
 		}
@@ -58,4 +54,5 @@ func (w *World) Feed(ctx context.Context, invoke func(context.Context, []byte) (
 		}
 		w.mu.Unlock()
 	}
+	return nil
 }
