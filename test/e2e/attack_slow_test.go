@@ -91,7 +91,7 @@ func TestSlowRead(t *testing.T) {
 		}
 		began := time.Now()
 		s.Until("all slow readers with the target", func() bool { return s.mirror.large.Load() == 2*each })
-		for s.mirror.large.Load() > 0 && time.Since(began) < cutTime {
+		for s.mirror.large.Load() > 0 && time.Since(began) < 2*cutTime {
 			time.Sleep(10 * time.Millisecond)
 		}
 		if n := s.mirror.large.Load(); n > 0 {
