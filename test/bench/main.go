@@ -7,6 +7,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -72,10 +73,17 @@ func run(ctx context.Context, binary, out, only string, rounds int, length time.
 		fmt.Println(r)
 		results = append(results, r)
 	}
+	var registered registration
+	if only == "" || only == registerCase {
+		if registered, err = measureRegister(ctx, dir, binary, rounds, length); err != nil {
+			return fmt.Errorf("case %s: %w", registerCase, err)
+		}
+		fmt.Println(registered)
+	}
 	if only != "" {
 		return nil
 	}
-	return os.WriteFile(out, []byte(report(results, rounds, length)), 0o644)
+	return os.WriteFile(out, []byte(report(results, registered, rounds, length)), 0o644)
 }
 
 // benchCase is one kind of load.
@@ -146,7 +154,7 @@ func measure(ctx context.Context, dir, binary string, c benchCase, rounds int, l
 			if err != nil {
 				return r, err
 			}
-			requests, err := load(ctx, proc.url, c, length)
+			l, err := load(ctx, proc.url, c, length)
 			if err != nil {
 				return r, fmt.Errorf("load %s: %w", p.name, err)
 			}
@@ -154,8 +162,8 @@ func measure(ctx context.Context, dir, binary string, c benchCase, rounds int, l
 			if err != nil {
 				return r, err
 			}
-			micros[p.name] = append(micros[p.name], float64((after-before).Microseconds())/float64(requests))
-			rate[p.name] = append(rate[p.name], float64(requests)/length.Seconds())
+			micros[p.name] = append(micros[p.name], float64((after-before).Microseconds())/float64(l.requests))
+			rate[p.name] = append(rate[p.name], float64(l.requests)/length.Seconds())
 		}
 	}
 	for _, p := range proxies {
@@ -164,7 +172,7 @@ func measure(ctx context.Context, dir, binary string, c benchCase, rounds int, l
 	return r, nil
 }
 
-func median(v []float64) float64 {
+func median[T cmp.Ordered](v []T) T {
 	slices.Sort(v)
 	return v[len(v)/2]
 }

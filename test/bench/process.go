@@ -91,29 +91,40 @@ func (p *process) cpu() (time.Duration, error) {
 
 var (
 	requestsLine = regexp.MustCompile(`(\d+) requests in`)
+	p99Line      = regexp.MustCompile(`(?m)^\s+99%\s+(\S+)$`)
 	errorsLine   = regexp.MustCompile(`(?m)(Socket errors|Non-2xx).*$`)
 )
 
-// load runs wrk and returns how many requests were answered.
-func load(ctx context.Context, url string, c benchCase, length time.Duration) (int, error) {
-	args := []string{"-c", loadCore, "wrk", "-t", "1", "-c", "64", "-d", length.String()}
+// loaded is how many requests were answered, and the time that 99 % of them took at most.
+type loaded struct {
+	requests int
+	p99      time.Duration
+}
+
+// load runs wrk.
+func load(ctx context.Context, url string, c benchCase, length time.Duration) (loaded, error) {
+	var l loaded
+	args := []string{"-c", loadCore, "wrk", "--latency", "-t", "1", "-c", "64", "-d", length.String()}
 	if c.header != "" {
 		args = append(args, "-H", c.header)
 	}
 	out, err := exec.CommandContext(ctx, "taskset", append(args, url)...).CombinedOutput()
 	if err != nil {
-		return 0, fmt.Errorf("wrk: %w: %s", err, out)
+		return l, fmt.Errorf("wrk: %w: %s", err, out)
 	}
 	if bad := errorsLine.Find(out); bad != nil && c.header == "" {
-		return 0, fmt.Errorf("wrk saw errors: %s", bad)
+		return l, fmt.Errorf("wrk saw errors: %s", bad)
 	}
-	m := requestsLine.FindSubmatch(out)
-	if m == nil {
-		return 0, fmt.Errorf("wrk: no count in %q", out)
+	count, p99 := requestsLine.FindSubmatch(out), p99Line.FindSubmatch(out)
+	if count == nil || p99 == nil {
+		return l, fmt.Errorf("wrk: no count or no percentile in %q", out)
 	}
-	n, err := strconv.Atoi(string(m[1]))
-	if err == nil && n == 0 {
-		err = fmt.Errorf("no request was answered: %s", out)
+	if l.requests, err = strconv.Atoi(string(count[1])); err != nil {
+		return l, err
 	}
-	return n, err
+	if l.requests == 0 {
+		return l, fmt.Errorf("no request was answered: %s", out)
+	}
+	l.p99, err = time.ParseDuration(string(p99[1]))
+	return l, err
 }

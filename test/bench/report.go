@@ -9,7 +9,7 @@ import (
 )
 
 // report is the page that the table stands on.
-func report(results []result, rounds int, length time.Duration) string {
+func report(results []result, registered registration, rounds int, length time.Duration) string {
 	var b strings.Builder
 	b.WriteString("# Benchmarks\n\n<!-- Written by `make bench`. -->\n\n")
 	fmt.Fprintf(&b, "CPU microseconds (user and system) per proxied request, median of %d interleaved rounds of %s. "+
@@ -25,6 +25,9 @@ func report(results []result, rounds int, length time.Duration) string {
 	for _, r := range results {
 		fmt.Fprintf(&b, "| %s | %.0f | %.0f | %.0f |\n", r.c.name, r.rate["nginx"], r.rate["haproxy"], r.rate["evenkeel"])
 	}
+	fmt.Fprintf(&b, "\nUnder the load of case %s, a target is registered and deregistered by the control API every %v, beside 1,000 targets in 100 groups, "+
+		"with a state file: a change takes %v, the 99th percentile of %d changes is %v. The 99th percentile of requests is %v meanwhile, and %v without changes.\n",
+		cases[0].name, registerEvery, registered.median, registered.changes, registered.p99, registered.disturbed, registered.calm)
 	return b.String()
 }
 

@@ -15,6 +15,7 @@ const (
 	haproxyAddress  = "127.0.0.1:18102"
 	evenkeelAddress = "127.0.0.1:18103"
 	adminAddress    = "127.0.0.1:18104"
+	apiAddress      = "127.0.0.1:18105"
 )
 
 // proxy is one of the rivals.
@@ -121,6 +122,11 @@ backend b
 }
 
 func startEvenkeel(ctx context.Context, dir, binary string, c benchCase) (*process, error) {
+	return startEvenkeelWith(ctx, dir, binary, c, "", "")
+}
+
+// startEvenkeelWith adds to the lists of target groups and to the settings of the proxy.
+func startEvenkeelWith(ctx context.Context, dir, binary string, c benchCase, groups, proxy string) (*process, error) {
 	accessLog := "off"
 	if c.log {
 		accessLog = filepath.Join(dir, "evenkeel.log")
@@ -140,12 +146,13 @@ target_groups:
     port: %[1]s
     targets: [{id: web-1, address: 127.0.0.1}]
     health_check: {path: /, interval: 30s, timeout: 5s}
+    deregistration_delay: 0s
     proxy_only: {idle_connections: 64}
-proxy:
+%[5]sproxy:
   bind: {http: "%[2]s"}
   admin: {listen: "%[3]s"}
   access_log: {path: "%[4]s"}
-`, port, evenkeelAddress, adminAddress, accessLog)
+%[6]s`, port, evenkeelAddress, adminAddress, accessLog, groups, proxy)
 	path, err := write(dir, "bench.yaml", conf)
 	if err != nil {
 		return nil, err

@@ -221,17 +221,37 @@ func (w *witness) resource(kind, name string) *template.Resource {
 	return nil
 }
 
-// attributes compares the keys that both have, and names those that only one has.
+// awsDefaults are AWS's values of attributes that a template may leave out. Headers of
+// responses, which are left out as well, are empty.
+var awsDefaults = map[string]string{
+	"load_balancing.algorithm.anomaly_mitigation": "off",
+	"load_balancing.cross_zone.enabled":           "true",
+	"stickiness.app_cookie.cookie_name":           "",
+	"stickiness.app_cookie.duration_seconds":      "86400",
+	"stickiness.lb_cookie.duration_seconds":       "86400",
+	"stickiness.type":                             "lb_cookie",
+}
+
+// attributes wants the container to have what the template says, and AWS's default of what it
+// does not.
 func (w *witness) attributes(what string, r *template.Resource, list string, got map[string]string) {
 	w.t.Helper()
+	said := map[string]bool{}
 	for i := range r.List(list) {
 		key := r.String(fmt.Sprintf("%s[%d].Key", list, i))
+		said[key] = true
 		if isAWSOnly(key) {
 			continue
 		}
 		*w.compared++
 		if want := r.String(fmt.Sprintf("%s[%d].Value", list, i)); got[key] != want {
 			w.t.Errorf("%s: %s is %q in the container, %q in the template", what, key, got[key], want)
+		}
+	}
+	for key, value := range got {
+		want, known := awsDefaults[key]
+		if !said[key] && !isAWSOnly(key) && (value != want || !known && !strings.HasSuffix(key, ".header_value")) {
+			w.t.Errorf("%s: %s is %q in the container, and nothing in the template", what, key, value)
 		}
 	}
 }

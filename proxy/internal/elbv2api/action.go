@@ -65,10 +65,10 @@ func init() {
 		"RegisterTargets":                {changes: true, run: takes(registerTargets), note: "Instances have the addresses of `proxy.elbv2_api.instances` or of the resolver command. In groups of the file as well."},
 		"RemoveListenerCertificates":     {changes: true, run: takes(removeListenerCertificates)},
 		"RemoveTags":                     {changes: true, run: takes(removeTags)},
-		"SetIpAddressType":               {changes: true, run: takes(setIPAddressType), note: "Listeners without `proxy.bind` listen on IPv6 as well unless it is `ipv4`; one that is open cannot move, and the action is refused then."},
+		"SetIpAddressType":               {changes: true, run: takes(setIPAddressType), note: "Listeners that are created from then on, and have no `proxy.bind`, listen on IPv6 as well unless it is `ipv4`; those that are there stay where they are."},
 		"SetRulePriorities":              {changes: true, run: takes(setRulePriorities)},
 		"SetSecurityGroups":              {changes: true, shown: true, run: takes(setSecurityGroups), note: "The container answers whoever reaches it."},
-		"SetSubnets":                     {changes: true, shown: true, run: takes(setSubnets), note: "Zones are made of the order of the subnets."},
+		"SetSubnets":                     {changes: true, shown: true, run: takes(setSubnets), note: "Zones are made of the order of the subnets. An `IpAddressType` is SetIpAddressType's."},
 
 		"AddTrustStoreRevocations":          {note: trustStores},
 		"CreateTrustStore":                  {note: trustStores},

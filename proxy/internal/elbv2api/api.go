@@ -60,6 +60,9 @@ type Options struct {
 	// Credentials are the secret access keys by access key id. Without any, requests are not
 	// held to a signature.
 	Credentials map[string][]byte
+	// Replaced tells whether another process has taken over, where no state file can. The
+	// default is that it has.
+	Replaced func() bool
 	// Logger is told of changes. The default discards.
 	Logger *slog.Logger
 }
@@ -179,13 +182,32 @@ func (a *API) Freeze() {
 
 // HandOver refuses everything from here on, and lets another process have the state file. If
 // none has it after the grace, the other process did not come about, and this one goes on.
-// Without a state file there is no telling.
 func (a *API) HandOver(grace time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	look := time.Now().Add(grace)
 	a.handedOver.Store(&look)
 	a.state.release()
+}
+
+// takeBack takes the state file into possession again, and puts what it says in force. It
+// reports false if another process has it. a.mu is held.
+func (a *API) takeBack() bool {
+	if a.state.acquire() != nil {
+		return false
+	}
+	before := a.current.Load()
+	v, err := a.load(before.declared)
+	if err == nil && !v.model.equal(before.model) {
+		err = a.options.DataPlane.Apply(v.env)
+	}
+	if err != nil {
+		a.current.Store(before)
+		a.state.release()
+		a.logger.Error("control API cannot go on after a handover that failed", slog.Any("error", err))
+		return false
+	}
+	return true
 }
 
 // changeable tells whether this process may change what there is.
@@ -211,18 +233,13 @@ func (a *API) reclaim() bool {
 	switch {
 	case a.handedOver.Load() == nil:
 		return true // another request was first
-	case a.frozen.Load() || a.state.path == "" || a.state.acquire() != nil:
+	case a.frozen.Load():
 		return false
-	}
-	before := a.current.Load()
-	v, err := a.load(before.declared)
-	if err == nil && !v.model.equal(before.model) {
-		err = a.options.DataPlane.Apply(v.env)
-	}
-	if err != nil {
-		a.current.Store(before)
-		a.state.release()
-		a.logger.Error("control API cannot go on after a handover that failed", slog.Any("error", err))
+	case a.state.path == "":
+		if a.options.Replaced == nil || a.options.Replaced() {
+			return false
+		}
+	case !a.takeBack():
 		return false
 	}
 	a.handedOver.Store(nil)

@@ -290,7 +290,7 @@ func showTransforms(t *spec.Transforms) members[ruleTransform] {
 	return out
 }
 
-// checkCertificate finds the file's entry for the ARN of a certificate.
+// certificateName finds the file's entry for the ARN of a certificate.
 func (v *view) certificateName(arn string) (string, *Error) {
 	for name, c := range v.env.Certificates {
 		if c.ACM.ARN == arn && arn != "" {

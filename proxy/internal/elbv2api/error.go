@@ -21,6 +21,14 @@ func fail(code, format string, args ...any) *Error {
 	return &Error{code, fmt.Sprintf(format, args...)}
 }
 
+// orElse is the refusal of an ARN in a list: one that is none keeps its own words.
+func (e *Error) orElse(message string) *Error {
+	if e.Code == codeValidationError {
+		return e
+	}
+	return &Error{e.Code, message}
+}
+
 // Codes of errors.
 const (
 	codeCertificateNotFound         = "CertificateNotFound"

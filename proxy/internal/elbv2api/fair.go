@@ -1,64 +1,110 @@
 package elbv2api
 
 import (
+	"crypto/tls"
 	"net"
+	"net/http"
 	"net/netip"
 	"sync"
 )
 
-// fairListener is a listener of which no address has more than its share of connections.
+// fairListener is a listener of which no address has more than its share of connections. One
+// more takes the place of one that is idle, as clients forget to close theirs.
 type fairListener struct {
 	net.Listener
 	share int
 
-	mu   sync.Mutex
-	open map[netip.Prefix]int
+	mu sync.Mutex
+	// open are the connections by where they come from, and whether they are idle.
+	open map[netip.Prefix]map[*fairConn]bool
 }
 
 func newFairListener(ln net.Listener, share int) *fairListener {
-	return &fairListener{Listener: ln, share: share, open: map[netip.Prefix]int{}}
+	return &fairListener{Listener: ln, share: share, open: map[netip.Prefix]map[*fairConn]bool{}}
 }
 
 // Accept implements net.Listener.
 func (l *fairListener) Accept() (net.Conn, error) {
 	for {
-		c, err := l.Listener.Accept()
+		nc, err := l.Listener.Accept()
 		if err != nil {
 			return nil, err
 		}
-		from := networkOf(c.RemoteAddr())
-		if l.count(from, 1) {
-			return &fairConn{c, sync.OnceFunc(func() { l.count(from, -1) })}, nil
+		c := &fairConn{nc, l, networkOf(nc.RemoteAddr())}
+		if l.enter(c) {
+			return c, nil
 		}
-		_ = c.Close()
+		_ = nc.Close()
 	}
 }
 
-// count adds n to the connections of an address, unless that is more than its share.
-func (l *fairListener) count(from netip.Prefix, n int) bool {
+// enter gives a connection a place if there is one.
+func (l *fairListener) enter(c *fairConn) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	switch n += l.open[from]; {
-	case n > l.share:
-		return false
-	case n == 0:
-		delete(l.open, from)
-	default:
-		l.open[from] = n
+	peers := l.open[c.from]
+	if peers == nil {
+		peers = map[*fairConn]bool{}
+		l.open[c.from] = peers
 	}
+	if len(peers) >= l.share && !dropIdle(peers) {
+		return false
+	}
+	peers[c] = false
 	return true
 }
 
-// fairConn gives its place back when it is closed.
+// dropIdle closes one of the connections that is idle, if any is.
+func dropIdle(peers map[*fairConn]bool) bool {
+	for c, idle := range peers {
+		if idle {
+			delete(peers, c)
+			_ = c.Conn.Close()
+			return true
+		}
+	}
+	return false
+}
+
+// leave gives a connection's place back.
+func (l *fairListener) leave(c *fairConn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.open[c.from], c)
+	if len(l.open[c.from]) == 0 {
+		delete(l.open, c.from)
+	}
+}
+
+// fairConn is a connection that has a place.
 type fairConn struct {
 	net.Conn
-	leave func()
+	listener *fairListener
+	from     netip.Prefix
 }
 
 // Close implements net.Conn.
 func (c *fairConn) Close() error {
-	c.leave()
+	c.listener.leave(c)
 	return c.Conn.Close()
+}
+
+// stateChanged notes which connections are idle. It is a server's ConnState.
+func stateChanged(nc net.Conn, state http.ConnState) {
+	if secure, ok := nc.(*tls.Conn); ok {
+		nc = secure.NetConn()
+	}
+	c, ok := nc.(*fairConn)
+	if !ok {
+		return
+	}
+	c.listener.mu.Lock()
+	defer c.listener.mu.Unlock()
+	if peers := c.listener.open[c.from]; peers != nil {
+		if _, there := peers[c]; there {
+			peers[c] = state == http.StateIdle
+		}
+	}
 }
 
 // networkOf is what one client has of addresses: one of IPv4, 64 bits of IPv6.

@@ -105,7 +105,9 @@ func createListener(c *call, in *createListenerInput) (any, error) {
 		if len(c.env.LoadBalancer.Listeners) >= spec.MaxListeners {
 			return fail(codeTooManyListeners, "The maximum number of listeners has been reached: %d", spec.MaxListeners)
 		}
-		c.model.Listeners = append(c.model.Listeners, Listener{ID: newID(), Listener: l, CertificateARNs: c.certificateARNs(nil, in.Certificates), Tags: tags})
+		c.model.Listeners = append(c.model.Listeners, Listener{
+			ID: newID(), Listener: l, IPAddressType: c.env.LoadBalancer.IPAddressType, CertificateARNs: c.certificateARNs(nil, in.Certificates), Tags: tags,
+		})
 		return nil
 	})
 	if err != nil {
@@ -208,7 +210,7 @@ func describeListeners(c *call, in *describeListenersInput) (any, error) {
 	}
 	for _, arn := range in.ListenerArns {
 		if _, err := v.listener(arn); err != nil {
-			return nil, fail(codeListenerNotFound, "One or more listeners not found")
+			return nil, err.orElse("One or more listeners not found")
 		}
 	}
 	var list []describedListener

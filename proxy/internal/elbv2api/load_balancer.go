@@ -231,11 +231,11 @@ type loadBalancerInput struct {
 
 func deleteLoadBalancer(c *call, in *loadBalancerInput) (any, error) {
 	_, err := c.change(func(c *change) error {
-		if err := c.checkLoadBalancer(in.LoadBalancerArn); err != nil {
-			if strings.HasPrefix(in.LoadBalancerArn, "arn:") {
-				return errUnchanged // as AWS: what is not there need not be deleted
+		if refusal := c.checkLoadBalancer(in.LoadBalancerArn); refusal != nil {
+			if refusal.Code == codeValidationError {
+				return refusal
 			}
-			return fail(codeValidationError, "'%s' is not a valid load balancer ARN", excerpt(in.LoadBalancerArn))
+			return errUnchanged // as AWS: what is not there need not be deleted
 		}
 		if c.model.LoadBalancer == nil {
 			return c.declaredRefusal("load balancer", c.env.LoadBalancer.Name)

@@ -1,6 +1,8 @@
 package elbv2api_test
 
 import (
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -225,5 +227,73 @@ func TestTables(t *testing.T) {
 	all := must[*elb.DescribeSSLPoliciesOutput](t)(r.DescribeSSLPolicies(ctx, &elb.DescribeSSLPoliciesInput{PageSize: aws.Int32(5)}))
 	if len(all.SslPolicies) != 5 || all.NextMarker == nil {
 		t.Errorf("got %d, %v", len(all.SslPolicies), all.NextMarker)
+	}
+}
+
+// TestListenersStayWhereTheyAre: an open socket cannot move to another address.
+func TestListenersStayWhereTheyAre(t *testing.T) {
+	r := startWith(t, load(t, empty), filepath.Join(t.TempDir(), "state.json"))
+	lb := r.loadBalancer()
+	set := func(kind types.IpAddressType) {
+		t.Helper()
+		if _, err := r.SetIpAddressType(ctx, &elb.SetIpAddressTypeInput{LoadBalancerArn: &lb, IpAddressType: kind}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := func(r *running, addresses ...string) {
+		t.Helper()
+		var got []string
+		for i := range r.plane.env.LoadBalancer.Listeners {
+			got = append(got, r.plane.env.ListenAddress(&r.plane.env.LoadBalancer.Listeners[i]))
+		}
+		if !slices.Equal(got, addresses) {
+			t.Errorf("got %q, want %q", got, addresses)
+		}
+	}
+	r.listen(lb, 80, teapot)
+	set(types.IpAddressTypeDualstack)
+	r.listen(lb, 81, teapot)
+	want(r, "0.0.0.0:80", "[::]:81")
+	r = r.again(empty)
+	want(r, "0.0.0.0:80", "[::]:81")
+	bound := strings.Replace(empty, "bind: {", "bind: {http-80: 127.0.0.1:8080, ", 1)
+	want(r.again(bound), "127.0.0.1:8080", "[::]:81")
+}
+
+// TestNonsense asks for what is no ARN.
+func TestNonsense(t *testing.T) {
+	r := start(t, full)
+	nonsense := aws.String("nonsense")
+	list := []string{*nonsense}
+	for name, ask := range map[string]func() (any, error){
+		"load balancers": func() (any, error) {
+			return r.DescribeLoadBalancers(ctx, &elb.DescribeLoadBalancersInput{LoadBalancerArns: list})
+		},
+		"load balancer": func() (any, error) {
+			return r.DeleteLoadBalancer(ctx, &elb.DeleteLoadBalancerInput{LoadBalancerArn: nonsense})
+		},
+		"target groups": func() (any, error) {
+			return r.DescribeTargetGroups(ctx, &elb.DescribeTargetGroupsInput{TargetGroupArns: list})
+		},
+		"target group": func() (any, error) {
+			return r.DeleteTargetGroup(ctx, &elb.DeleteTargetGroupInput{TargetGroupArn: nonsense})
+		},
+		"target health": func() (any, error) {
+			return r.DescribeTargetHealth(ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: nonsense})
+		},
+		"listeners": func() (any, error) {
+			return r.DescribeListeners(ctx, &elb.DescribeListenersInput{ListenerArns: list})
+		},
+		"rules": func() (any, error) {
+			return r.DescribeRules(ctx, &elb.DescribeRulesInput{RuleArns: list})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := ask()
+			refused(t, err, "ValidationError")
+			if err != nil && !strings.Contains(err.Error(), "'nonsense' is not a valid") {
+				t.Error(err)
+			}
+		})
 	}
 }

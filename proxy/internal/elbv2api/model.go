@@ -39,6 +39,9 @@ type LoadBalancer struct {
 type Listener struct {
 	ID       string        `json:"id"`
 	Listener spec.Listener `json:"listener"`
+	// IPAddressType is what the load balancer's was when the listener was created: what is open
+	// cannot move.
+	IPAddressType string `json:"ip_address_type,omitempty"`
 	// CertificateARNs are the ARNs that the listener's certificates were named by.
 	CertificateARNs map[string]string `json:"certificate_arns,omitempty"`
 	Attributes      map[string]string `json:"attributes,omitempty"`

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"path"
 	"slices"
@@ -100,6 +101,13 @@ func (m *Model) overlayListeners(env *spec.Environment) error {
 		if err := listenerAttributes.apply(&l, made.Attributes); err != nil {
 			return err
 		}
+		if at, ok := made.listenAddress(env); ok {
+			env.Proxy.Bind = maps.Clone(env.Proxy.Bind)
+			if env.Proxy.Bind == nil {
+				env.Proxy.Bind = map[string]string{}
+			}
+			env.Proxy.Bind[l.Name] = at
+		}
 		env.Identifiers.SetListener(l.Name, made.ID)
 		env.Identifiers.SetRule(l.Name, 0, made.ID)
 		listeners = append(listeners, l)
@@ -116,6 +124,17 @@ func (m *Model) overlayListeners(env *spec.Environment) error {
 	}
 	env.LoadBalancer.Listeners = listeners
 	return nil
+}
+
+// listenAddress is where the listener listens if that is not where the load balancer of today
+// would have it.
+func (l *Listener) listenAddress(env *spec.Environment) (string, bool) {
+	if _, bound := env.Proxy.Bind[l.Listener.Name]; bound || l.IPAddressType == "" {
+		return "", false
+	}
+	then := spec.Environment{LoadBalancer: spec.LoadBalancer{IPAddressType: l.IPAddressType}}
+	at := then.ListenAddress(&l.Listener)
+	return at, at != env.ListenAddress(&l.Listener)
 }
 
 func (m *Model) overlayTargetGroups(env *spec.Environment) error {

@@ -41,12 +41,23 @@ rules and target groups. If it declares none, ` + "`CreateLoadBalancer`" + ` mak
 
 **Signatures** (version 4, in the Authorization header) are checked against ` + "`credentials`" + `: for the service
 ` + "`elasticloadbalancing`" + `, any region, at most 15 minutes old or ahead. Session tokens and signatures in the query string are
-not taken. A change is taken once for each signature: a second one, and one that was signed before the process began,
-is answered with ` + "`Throttling`" + `, upon which SDKs sign anew. Without credentials the API listens on loopback addresses
-only, takes requests of everyone there, and refuses those of web pages.
+not taken. A change is taken once for each signature: a second one, and one that was signed before the last second that
+` + "`state_file`" + ` knows of changes (without such a file, before the process began), is answered with ` + "`Throttling`" + `,
+upon which SDKs sign anew. Without credentials the API listens on loopback addresses only, takes requests of everyone
+there, and refuses those of web pages.
+
+**Keys.** Each container has keys of its own, made up for it, never those of an AWS account: a container takes what
+is signed for whatever host, so that a change of one that was overheard is good for another with the same key, and
+whoever reads an account's key in a container can use it on AWS.
+
+**Connections** are as many as 128, from one address at most 64, and speak HTTP/1.1. One more from that address has an
+idle one closed. One that has not brought a good signature is closed with the answer.
 
 **Two processes.** One has the state file at a time. One that hands its sockets over (` + "`proxy.handover_socket`" + `)
-answers changes with ` + "`ServiceUnavailable`" + ` from there on, and so does one that drains.
+answers everything with ` + "`ServiceUnavailable`" + ` from there on; if after 5 seconds no other process has the state file, it
+goes on. One that drains answers changes so.
+
+**Bounds.** The state file takes 16 MiB at most: what would make it larger is refused with ` + "`ValidationError`" + `.
 
 **Targets.** An instance has the address that ` + "`instances`" + ` or ` + "`instance_resolver`" + ` says when it is registered; a
 target of the file can be named by its id or its address. Deregistered, it drains for the whole deregistration delay,

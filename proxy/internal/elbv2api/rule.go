@@ -139,7 +139,7 @@ func describeRules(c *call, in *describeRulesInput) (any, error) {
 	}
 	for _, arn := range in.RuleArns {
 		if _, _, err := v.rule(arn); err != nil {
-			return nil, fail(codeRuleNotFound, "One or more rules not found")
+			return nil, err.orElse("One or more rules not found")
 		}
 	}
 	var list []describedRule

@@ -13,7 +13,9 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/net/netutil"
@@ -43,14 +45,16 @@ const version = "2015-12-01"
 type Server struct {
 	api  *API
 	http *http.Server
+	gate atomic.Pointer[gate]
 }
 
 // NewServer returns a server that does not listen yet; security is nil for plain HTTP.
 func NewServer(api *API, security *tls.Config) *Server {
 	http1 := new(http.Protocols)
 	http1.SetHTTP1(true)
-	return &Server{api, &http.Server{
+	return &Server{api: api, http: &http.Server{
 		Protocols:         http1,
+		ConnState:         stateChanged,
 		Handler:           api.Handler(),
 		TLSConfig:         security,
 		ReadHeaderTimeout: readHeaderTimeout,
@@ -64,7 +68,9 @@ func NewServer(api *API, security *tls.Config) *Server {
 
 // Serve answers requests on ln until Shutdown, and returns nil then.
 func (s *Server) Serve(ln net.Listener) error {
-	ln = newFairListener(netutil.LimitListener(ln, maxConnections), maxPerAddress)
+	g := newGate(ln, s.api)
+	s.gate.Store(g)
+	ln = newFairListener(netutil.LimitListener(g, maxConnections), maxPerAddress)
 	var err error
 	if s.http.TLSConfig != nil {
 		err = s.http.ServeTLS(ln, "", "")
@@ -75,6 +81,14 @@ func (s *Server) Serve(ln net.Listener) error {
 		return nil
 	}
 	return fmt.Errorf("control API: %w", err)
+}
+
+// HandOver is [API.HandOver]; connections are left to the other process, too.
+func (s *Server) HandOver(grace time.Duration) {
+	s.api.HandOver(grace)
+	if g := s.gate.Load(); g != nil {
+		g.shut()
+	}
 }
 
 // Shutdown stops listening and waits for the requests in progress, or for ctx; then there
@@ -103,11 +117,13 @@ func (a *API) Handler() http.Handler {
 			// another process's.
 			w.Header().Set("Connection", "close")
 		}
+		status := http.StatusOK
 		if err != nil {
 			refusal := a.refusal(err)
-			w.WriteHeader(refusal.status())
-			text = errorXML(id, refusal)
+			status, text = refusal.status(), errorXML(id, refusal)
 		}
+		w.Header().Set("Content-Length", strconv.Itoa(len(text)))
+		w.WriteHeader(status)
 		_, _ = w.Write(text) // a client that left needs no answer
 	})
 }

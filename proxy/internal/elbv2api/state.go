@@ -27,7 +27,7 @@ const (
 type state struct {
 	Version int    `json:"version"`
 	Model   *Model `json:"model"`
-	Signed taken  `json:"signed,omitzero"`
+	Signed  taken  `json:"signed,omitzero"`
 }
 
 // UnmarshalJSON has what a file of an older version does not say at its default.

@@ -4,10 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
@@ -187,6 +191,95 @@ func TestBadStateFiles(t *testing.T) {
 				t.Errorf("got %v, want %s", err, c.want)
 			}
 		})
+	}
+}
+
+// TestStateIsBounded fills the state file until a change is refused: the next start must be
+// able to read what was acknowledged.
+func TestStateIsBounded(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "state.json")
+	r := startWith(t, load(t, empty), file)
+	r.group("web")
+	r.api.Freeze()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := elbv2api.DecodeState(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Model.TargetGroups[0].Tags = map[string]string{"a": strings.Repeat("x", elbv2api.MaxState-3*len(text))}
+	if text, err = elbv2api.EncodeState(s); err != nil {
+		t.Fatal(err)
+	}
+	write(t, file, string(text))
+	r = startWith(t, load(t, empty), file)
+	taken := 1
+	for ; taken < 10; taken++ {
+		_, err = r.CreateTargetGroup(ctx, &elb.CreateTargetGroupInput{Name: aws.String(fmt.Sprint("g", taken)), Protocol: types.ProtocolEnumHttp, Port: aws.Int32(80)})
+		if err != nil {
+			break
+		}
+	}
+	refused(t, err, "ValidationError")
+	if got := len(r.again(empty).plane.env.TargetGroups); got != taken {
+		t.Errorf("%d groups after a restart, want %d", got, taken)
+	}
+}
+
+// TestHandOverThatFails has another process take over and end.
+func TestHandOverThatFails(t *testing.T) {
+	r := startWith(t, load(t, empty), filepath.Join(t.TempDir(), "state.json"))
+	web := r.everythingMade()
+	describe := func() error {
+		_, err := r.DescribeTargetGroups(ctx, &elb.DescribeTargetGroupsInput{})
+		return err
+	}
+	r.api.HandOver(time.Hour)
+	refused(t, describe(), "ServiceUnavailable")
+	refused(t, r.deregister(web, instance1), "ServiceUnavailable")
+
+	// None came.
+	r.api.HandOver(0)
+	applied := r.plane.applied
+	if err := describe(); err != nil || r.plane.applied != applied {
+		t.Errorf("%v, applied %d times", err, r.plane.applied-applied)
+	}
+
+	// One came and changed something.
+	r.api.HandOver(0)
+	other := startWith(t, load(t, empty), r.state)
+	refused(t, describe(), "ServiceUnavailable")
+	if err := other.deregister(web, instance1); err != nil {
+		t.Fatal(err)
+	}
+	other.api.Freeze()
+	r.wantHealth(web, instance2+":8001 healthy; "+instance1+":8000 draining Target.DeregistrationInProgress")
+	if err := r.register(web, instance1); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestHandOverWithoutStateFile has nothing but the word of the server to go by.
+func TestHandOverWithoutStateFile(t *testing.T) {
+	env, replaced := load(t, open), true
+	api, err := elbv2api.New(elbv2api.Options{Declared: env, DataPlane: &plane{}, Replaced: func() bool { return replaced }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := api.Start(env); err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewServer(api.Handler())
+	defer s.Close()
+	api.HandOver(0)
+	if status, text, _ := post(t, s.URL, "Action=DescribeLoadBalancers"+version, nil); status != http.StatusServiceUnavailable {
+		t.Errorf("another process has taken over: %d %s", status, text)
+	}
+	replaced = false
+	if status, text, _ := post(t, s.URL, "Action=DescribeLoadBalancers"+version, nil); status != http.StatusOK {
+		t.Errorf("no other process has taken over: %d %s", status, text)
 	}
 }
 

@@ -100,6 +100,9 @@ func (c *change) register(g *spec.TargetGroup, targets []Target) error {
 		}
 		same := find(t.Registered, func(there *Target) bool { return endpoint(there.Address, cmp.Or(there.Port, g.Port)) == at })
 		if same != nil {
+			if g.TargetType == spec.TargetTypeInstance && same.ID != r.ID {
+				return fail(codeInvalidTarget, "The instance '%s' has the address of '%s', which is registered", r.ID, same.ID)
+			}
 			*same = r
 			continue
 		}

@@ -276,6 +276,8 @@ func deleteTargetGroup(c *call, in *targetGroupInput) (any, error) {
 	_, err := c.change(func(c *change) error {
 		g, refusal := c.targetGroup(in.TargetGroupArn)
 		switch {
+		case refusal != nil && refusal.Code == codeValidationError:
+			return refusal
 		case refusal != nil:
 			return errUnchanged // as AWS: what is not there need not be deleted
 		case c.model.targetGroup(g.Name) == nil:

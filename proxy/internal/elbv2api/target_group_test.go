@@ -1,6 +1,7 @@
 package elbv2api_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -142,4 +143,48 @@ func TestTargetGroupPages(t *testing.T) {
 	refused(t, err, "ValidationError")
 	_, err = r.DescribeTargetGroups(ctx, &elb.DescribeTargetGroupsInput{Marker: aws.String("!")})
 	refused(t, err, "ValidationError")
+}
+
+// TestLengths bounds what is kept and nothing else looks at.
+func TestLengths(t *testing.T) {
+	r := start(t, empty)
+	lb, long := r.loadBalancer(), strings.Repeat("x", 5000)
+	_, err := r.CreateTargetGroup(ctx, &elb.CreateTargetGroupInput{Name: aws.String("web"), Protocol: types.ProtocolEnumHttp, Port: aws.Int32(80), VpcId: aws.String("vpc-" + long)})
+	refused(t, err, "ValidationError")
+	_, err = r.ModifyLoadBalancerAttributes(ctx, &elb.ModifyLoadBalancerAttributesInput{LoadBalancerArn: &lb, Attributes: []types.LoadBalancerAttribute{
+		{Key: aws.String("access_logs.s3.bucket"), Value: &long},
+	}})
+	refused(t, err, "ValidationError")
+	_, err = r.CreateListener(ctx, &elb.CreateListenerInput{
+		LoadBalancerArn: &lb, Protocol: types.ProtocolEnumHttps, Port: aws.Int32(443), DefaultActions: teapot,
+		Certificates: []types.Certificate{{CertificateArn: aws.String("arn:" + long + "/shop")}},
+	})
+	refused(t, err, "ValidationError")
+}
+
+// TestPagesOfCertificates walks one by one: the default certificate comes first, and others
+// after it.
+func TestPagesOfCertificates(t *testing.T) {
+	r := start(t, empty)
+	lb := r.loadBalancer()
+	arn := func(name string) []types.Certificate {
+		return []types.Certificate{{CertificateArn: aws.String("arn:aws:acm:eu-west-1:123456789012:certificate/" + name)}}
+	}
+	listener := must[*elb.CreateListenerOutput](t)(r.CreateListener(ctx, &elb.CreateListenerInput{
+		LoadBalancerArn: &lb, Protocol: types.ProtocolEnumHttps, Port: aws.Int32(443), DefaultActions: teapot, Certificates: arn("shop"),
+	})).Listeners[0].ListenerArn
+	if _, err := r.AddListenerCertificates(ctx, &elb.AddListenerCertificatesInput{ListenerArn: listener, Certificates: arn("other")}); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	pages := elb.NewDescribeListenerCertificatesPaginator(r.Client, &elb.DescribeListenerCertificatesInput{ListenerArn: listener, PageSize: aws.Int32(1)})
+	for pages.HasMorePages() {
+		page := must[*elb.DescribeListenerCertificatesOutput](t)(pages.NextPage(ctx))
+		for _, c := range page.Certificates {
+			got = append(got, (*c.CertificateArn)[strings.LastIndexByte(*c.CertificateArn, '/')+1:])
+		}
+	}
+	if !slices.Equal(got, []string{"shop", "other"}) {
+		t.Errorf("got %q", got)
+	}
 }

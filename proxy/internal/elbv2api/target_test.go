@@ -99,6 +99,24 @@ func TestInstances(t *testing.T) {
 	}
 }
 
+// TestInstancesOfOneAddress: the second would silently take the place of the first.
+func TestInstancesOfOneAddress(t *testing.T) {
+	r := start(t, strings.Replace(empty, "10.0.1.2", "10.0.1.1", 1))
+	arn := r.group("web")
+	if err := r.register(arn, instance1); err != nil {
+		t.Fatal(err)
+	}
+	err := r.register(arn, instance2)
+	refused(t, err, "InvalidTarget")
+	if err == nil || !strings.Contains(err.Error(), "has the address of '"+instance1+"'") {
+		t.Error(err)
+	}
+	if err := r.register(arn, instance1, instance2+":8001"); err != nil {
+		t.Error(err)
+	}
+	r.wantHealth(arn, instance1+":8000 unused Target.NotInUse; "+instance2+":8001 unused Target.NotInUse")
+}
+
 func TestAddresses(t *testing.T) {
 	r := start(t, empty)
 	out := must[*elb.CreateTargetGroupOutput](t)(r.CreateTargetGroup(ctx, &elb.CreateTargetGroupInput{

@@ -92,10 +92,18 @@ func (v *view) hasLoadBalancer() bool {
 	return v.model.LoadBalancer != nil || declaresLoadBalancer(v.declared)
 }
 
+// notFound is the refusal of an ARN that stands for nothing here, or that is none.
+func notFound(code, noun, arn string) *Error {
+	if !strings.HasPrefix(arn, "arn:") {
+		return fail(codeValidationError, "'%s' is not a valid %s ARN", excerpt(arn), strings.ToLower(noun))
+	}
+	return fail(code, "%s '%s' not found", noun, excerpt(arn))
+}
+
 // checkLoadBalancer refuses an ARN that is not the load balancer's.
 func (v *view) checkLoadBalancer(arn string) *Error {
 	if !v.hasLoadBalancer() || arn != v.env.LoadBalancerARN() {
-		return fail(codeLoadBalancerNotFound, "Load balancer '%s' not found", excerpt(arn))
+		return notFound(codeLoadBalancerNotFound, "Load balancer", arn)
 	}
 	return nil
 }
@@ -104,21 +112,21 @@ func (v *view) targetGroup(arn string) (*spec.TargetGroup, *Error) {
 	if i, ok := v.groups[arn]; ok {
 		return &v.env.TargetGroups[i], nil
 	}
-	return nil, fail(codeTargetGroupNotFound, "Target groups '%s' not found", excerpt(arn))
+	return nil, notFound(codeTargetGroupNotFound, "Target group", arn)
 }
 
 func (v *view) listener(arn string) (*spec.Listener, *Error) {
 	if i, ok := v.listeners[arn]; ok {
 		return &v.env.LoadBalancer.Listeners[i], nil
 	}
-	return nil, fail(codeListenerNotFound, "Listener '%s' not found", excerpt(arn))
+	return nil, notFound(codeListenerNotFound, "Listener", arn)
 }
 
 // rule returns the listener and the rule, which is nil for the default rule.
 func (v *view) rule(arn string) (*spec.Listener, *spec.Rule, *Error) {
 	at, ok := v.rules[arn]
 	if !ok {
-		return nil, nil, fail(codeRuleNotFound, "Rule '%s' not found", excerpt(arn))
+		return nil, nil, notFound(codeRuleNotFound, "Rule", arn)
 	}
 	l := &v.env.LoadBalancer.Listeners[at.listener]
 	if at.rule < 0 {

@@ -3,6 +3,7 @@ package metrics
 import (
 	"cmp"
 	"io"
+	"maps"
 	"net/http"
 	"runtime"
 	"strings"
@@ -188,6 +189,7 @@ func (c *collector) collectGroups(ch chan<- prometheus.Metric, list []GroupGauge
 			latency.sum.Seconds(), buckets, lb, label(key.targetGroup), label(key.zone))
 		total[key.targetGroup] += sums[requests]
 	}
+	maps.DeleteFunc(c.shares, func(name string, _ *share) bool { _, there := total[name]; return !there })
 	for name, n := range total {
 		sh := c.shares[name]
 		if sh == nil {

@@ -30,7 +30,7 @@ type Options struct {
 }
 
 // Set holds the counters of one load balancer for the life of the process, over all
-// reloads: a counter never goes back.
+// reloads: a counter never goes back, unless its target group is gone.
 type Set struct {
 	options Options
 	// loadBalancer is the value of the label load_balancer.
@@ -38,7 +38,7 @@ type Set struct {
 	shards       []shard
 	mask         uint32
 
-	// groups is replaced whole when a group or zone is new; mu is for the writers.
+	// groups is replaced whole when a group or zone is new or gone; mu is for the writers.
 	groups atomic.Pointer[map[groupKey]*group]
 	mu     sync.Mutex
 
@@ -91,6 +91,15 @@ func (s *Set) EnsureGroup(targetGroup string, zones ...string) {
 	for _, zone := range zones {
 		s.addGroup(groupKey{targetGroup, zone})
 	}
+}
+
+// ForgetGroups drops the counters of the target groups that are not kept.
+func (s *Set) ForgetGroups(keep func(targetGroup string) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	groups := maps.Clone(*s.groups.Load())
+	maps.DeleteFunc(groups, func(key groupKey, _ *group) bool { return !keep(key.targetGroup) })
+	s.groups.Store(&groups)
 }
 
 func (s *Set) group(key groupKey) *group {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"path/filepath"
 	"reflect"
+	"slices"
 
 	"github.com/evenkeel/evenkeel/proxy/internal/elbv2api"
 	"github.com/evenkeel/evenkeel/spec"
@@ -29,6 +30,7 @@ func (s *Server) newAPI(env *spec.Environment) (*spec.Environment, error) {
 		Dir:         s.options.Dir,
 		StateFile:   in(s.options.Dir, env.Proxy.ELBv2API.StateFile),
 		Credentials: credentials,
+		Replaced:    s.replaced,
 		Logger:      s.logger,
 	})
 	if err != nil {
@@ -150,25 +152,39 @@ func (c controlled) ApplyChange(env *spec.Environment) error {
 	return c.swap(env, true)
 }
 
-// unchanged reports whether a listener of env is what it was, so that requests, TLS sessions
-// and sockets need not notice. s.mu is held.
+// listenerBefore is the listener of that name in the description in force; nil for none. s.mu
+// is held.
+func (s *Server) listenerBefore(name string) *spec.Listener {
+	if s.env == nil {
+		return nil
+	}
+	at := slices.IndexFunc(s.env.LoadBalancer.Listeners, func(l spec.Listener) bool { return l.Name == name })
+	if at < 0 {
+		return nil
+	}
+	return &s.env.LoadBalancer.Listeners[at]
+}
+
+// unchanged reports whether a listener of env is what it was, so that requests need not notice.
+// s.mu is held.
 func (s *Server) unchanged(env *spec.Environment, l *spec.Listener) bool {
-	if s.env == nil || s.env.DNSName() != env.DNSName() || s.env.LoadBalancer.Attributes != env.LoadBalancer.Attributes {
-		return false
-	}
-	for i := range s.env.LoadBalancer.Listeners {
-		if was := &s.env.LoadBalancer.Listeners[i]; was.Name == l.Name {
-			return reflect.DeepEqual(was, l)
-		}
-	}
-	return false
+	was := s.listenerBefore(l.Name)
+	return was != nil && s.env.DNSName() == env.DNSName() && s.env.LoadBalancer.Attributes == env.LoadBalancer.Attributes && reflect.DeepEqual(was, l)
+}
+
+// sameSecurity reports whether a listener of env needs nothing else for a handshake than it
+// did, so that TLS sessions can be resumed. s.mu is held.
+func (s *Server) sameSecurity(env *spec.Environment, l *spec.Listener) bool {
+	was := s.listenerBefore(l.Name)
+	return was != nil && was.Protocol == l.Protocol && was.SSLPolicy == l.SSLPolicy && slices.Equal(was.Certificates, l.Certificates) &&
+		s.env.LoadBalancer.Attributes.HTTP2 == env.LoadBalancer.Attributes.HTTP2
 }
 
 // TargetHealth tells how the targets of a group stand, in the order of registration.
 func (c controlled) TargetHealth(group string) []elbv2api.TargetHealth {
 	var list []elbv2api.TargetHealth
 	for _, g := range c.registry.Groups() {
-		if g.Name != group {
+		if g.Name != group || g.Left() {
 			continue
 		}
 		for _, v := range g.Views() {

@@ -11,8 +11,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
@@ -72,6 +74,10 @@ func (r *running) control() *elb.Client {
 	return elb.New(elb.Options{
 		BaseEndpoint: aws.String("http://" + r.APIAddr().String()), Region: "eu-west-1",
 		Credentials: credentials.NewStaticCredentialsProvider("AKIAIOSFODNN7EXAMPLE", accessKey, ""),
+		// Of two processes with one socket, it may take a while until the right one is asked.
+		Retryer: retry.NewStandard(func(o *retry.StandardOptions) {
+			o.MaxAttempts, o.MaxBackoff = 20, 20*time.Millisecond
+		}),
 	})
 }
 
@@ -202,8 +208,8 @@ func TestControlAPI(t *testing.T) {
 	}
 }
 
-// TestChangesDisturbNothing registers targets while a TLS session could be resumed and a
-// connection is open.
+// TestChangesDisturbNothing changes targets, a listener and rules while a TLS session could be
+// resumed and a connection is open.
 func TestChangesDisturbNothing(t *testing.T) {
 	a, b := harness.NewTarget(t, "a", nil), harness.NewTarget(t, "b", nil)
 	s, err := startIn(t, folder(t), bare)
@@ -226,11 +232,40 @@ func TestChangesDisturbNothing(t *testing.T) {
 	if resumed() {
 		t.Fatal("there was nothing to resume")
 	}
-	if _, err := s.control().RegisterTargets(t.Context(), &elb.RegisterTargetsInput{TargetGroupArn: &m.group, Targets: []types.TargetDescription{describe(b)}}); err != nil {
+	still := func(what string, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !resumed() {
+			t.Errorf("%s: the session was lost", what)
+		}
+	}
+	c, forward := s.control(), []types.Action{{Type: types.ActionTypeEnumForward, TargetGroupArn: &m.group}}
+	_, err = c.RegisterTargets(t.Context(), &elb.RegisterTargetsInput{TargetGroupArn: &m.group, Targets: []types.TargetDescription{describe(b)}})
+	still("RegisterTargets", err)
+	_, err = c.ModifyListener(t.Context(), &elb.ModifyListenerInput{ListenerArn: &m.https, DefaultActions: []types.Action{
+		{Type: types.ActionTypeEnumFixedResponse, FixedResponseConfig: &types.FixedResponseActionConfig{StatusCode: aws.String("404")}},
+	}})
+	still("ModifyListener", err)
+	rule, err := c.CreateRule(t.Context(), &elb.CreateRuleInput{
+		ListenerArn: &m.https, Priority: aws.Int32(1), Actions: forward, Conditions: []types.RuleCondition{{Field: aws.String("path-pattern"), Values: []string{"/"}}},
+	})
+	still("CreateRule", err)
+	if status, _ := s.ask("https-443", secure.Clone()); status != http.StatusOK {
+		t.Errorf("the rule that was created: %d", status)
+	}
+	_, err = c.ModifyRule(t.Context(), &elb.ModifyRuleInput{RuleArn: rule.Rules[0].RuleArn, Conditions: []types.RuleCondition{{Field: aws.String("path-pattern"), Values: []string{"/x"}}}})
+	still("ModifyRule", err)
+	if status, _ := s.ask("https-443", secure.Clone()); status != http.StatusNotFound {
+		t.Errorf("the rule that was modified: %d", status)
+	}
+	if _, err := c.ModifyListener(t.Context(), &elb.ModifyListenerInput{ListenerArn: &m.https, SslPolicy: aws.String("ELBSecurityPolicy-TLS13-1-3-2021-06")}); err != nil {
 		t.Fatal(err)
 	}
-	if !resumed() {
-		t.Error("the session was lost")
+	if c, err := tls.Dial("tcp", s.Addr("https-443").String(), secure); err == nil {
+		c.Close()
+		t.Error("the policy that was modified is not in force")
 	}
 	until(t, "both targets to be healthy", s.healthy(2))
 	got := map[string]int{}
@@ -357,12 +392,41 @@ func TestHandOverOfTheControlAPI(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := first.make(a)
+	open := first.control()
+	names := func() string {
+		t.Helper()
+		out, err := open.DescribeTargetGroups(t.Context(), &elb.DescribeTargetGroupsInput{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []string
+		for _, g := range out.TargetGroups {
+			all = append(all, *g.TargetGroupName)
+		}
+		return strings.Join(all, " ")
+	}
+	if got := names(); got != "web" {
+		t.Errorf("the first has the groups %s", got)
+	}
+	if first.Replaced() {
+		t.Error("the first is said to be replaced by nobody")
+	}
 	second, err := startIn(t, dir, text)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if second.APIAddr().String() != first.APIAddr().String() {
 		t.Errorf("the API is on %s, then on %s", first.APIAddr(), second.APIAddr())
+	}
+	if !first.Replaced() || second.Replaced() {
+		t.Error("the second is not said to have replaced the first")
+	}
+	// The first still lives, and a connection to it is open.
+	second.group("more")
+	for range 10 {
+		if got := names(); got != "more web" {
+			t.Fatalf("the second has made a group, and the API has %s", got)
+		}
 	}
 	first.kill()
 	if got := second.state(m.group, a); got == types.TargetHealthStateEnumUnused {

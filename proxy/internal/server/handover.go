@@ -83,7 +83,10 @@ func (s *Server) offer(path string) error {
 		return fmt.Errorf("offer sockets: %w", err)
 	}
 	ln.SetUnlinkOnClose(false) // by then the path is the next process's
-	s.offered = ln
+	if s.offeredAt, err = os.Lstat(path); err != nil {
+		return fmt.Errorf("offer sockets: %w", err)
+	}
+	s.offered, s.offeredPath = ln, path
 	s.background.Go(func() {
 		for {
 			conn, err := ln.AcceptUnix()
@@ -99,12 +102,18 @@ func (s *Server) offer(path string) error {
 	return nil
 }
 
+// replaced reports whether another process offers sockets where this one did.
+func (s *Server) replaced() bool {
+	now, err := os.Lstat(s.offeredPath)
+	return err == nil && !(os.SameFile(now, s.offeredAt) && now.ModTime().Equal(s.offeredAt.ModTime()))
+}
+
 // handOver sends every listening socket to the process at the other end.
 func (s *Server) handOver(conn *net.UnixConn) error {
 	_ = conn.SetDeadline(time.Now().Add(handoverTimeout))
-	if s.api != nil {
+	if s.apiServer != nil {
 		// The next process reads the state file as soon as it has the sockets.
-		s.api.HandOver(handoverTimeout)
+		s.apiServer.HandOver(handoverTimeout)
 	}
 	var addresses []string
 	var fds []int

@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"maps"
 	"net"
@@ -76,7 +77,10 @@ type Server struct {
 	inherited   map[string]*net.TCPListener
 	adminSocket *net.TCPListener
 	apiSocket   *net.TCPListener
+	// offered is where the next process gets them; offeredAt is its file.
 	offered     *net.UnixListener
+	offeredPath string
+	offeredAt   fs.FileInfo
 	// handedOver says that another process has the listening sockets too.
 	handedOver atomic.Bool
 
@@ -199,8 +203,8 @@ func (s *Server) apply(env *spec.Environment) error {
 	return s.swap(env, false)
 }
 
-// swap is apply with s.mu held. With keep, a listener of which nothing has changed keeps what
-// was compiled and loaded for it.
+// swap is apply with s.mu held. With keep, a listener keeps what was compiled and loaded for
+// it, as far as nothing of that has changed.
 func (s *Server) swap(env *spec.Environment, keep bool) (err error) {
 	groups := map[string]*target.Group{}
 	plans := make([]*plan, 0, len(env.LoadBalancer.Listeners))
@@ -216,17 +220,20 @@ func (s *Server) swap(env *spec.Environment, keep bool) (err error) {
 	for i := range env.LoadBalancer.Listeners {
 		p := &plan{spec: &env.LoadBalancer.Listeners[i], address: env.ListenAddress(&env.LoadBalancer.Listeners[i])}
 		plans = append(plans, p)
-		if l := s.listeners[p.address]; keep && l != nil && s.unchanged(env, p.spec) {
+		l := s.listeners[p.address]
+		if keep && l != nil && s.unchanged(env, p.spec) {
 			p.forward, p.security = l.current.Load(), l.security.Load()
 			continue
 		}
 		if p.forward, err = forward.NewListener(env, p.spec, groups, &s.services); err != nil {
 			return err
 		}
-		if p.security, err = newSecurity(env, p.spec, s.options.Dir, s.logger); err != nil {
+		if keep && l != nil && s.sameSecurity(env, p.spec) {
+			p.security = l.security.Load()
+		} else if p.security, err = newSecurity(env, p.spec, s.options.Dir, s.logger); err != nil {
 			return err
 		}
-		if _, open := s.listeners[p.address]; !open {
+		if l == nil {
 			if p.socket, err = s.listen(p.address); err != nil {
 				return fmt.Errorf("listener %s: %w", p.spec.Name, err)
 			}
@@ -235,9 +242,14 @@ func (s *Server) swap(env *spec.Environment, keep bool) (err error) {
 	if err = s.registry.Apply(env); err != nil {
 		return err
 	}
+	there := map[string]bool{}
 	for _, g := range s.registry.Groups() {
-		groups[g.Name] = g
+		there[g.Name] = true
+		if groups[g.Name] == nil { // one that has left comes behind the one that has its name
+			groups[g.Name] = g
+		}
 	}
+	s.metrics.ForgetGroups(func(targetGroup string) bool { return there[targetGroup] })
 	for i := range env.TargetGroups {
 		s.metrics.EnsureGroup(env.TargetGroups[i].Name, zones(&env.TargetGroups[i])...)
 	}

@@ -26,6 +26,8 @@ type Group struct {
 	mu      sync.Mutex
 	cfg     *Config
 	members []*member
+	// left says that the environment does not have the group any more.
+	left bool
 	// retired are targets that a reload replaced and whose connections finish.
 	retired map[*Target]struct{}
 }
@@ -84,7 +86,7 @@ func (g *Group) apply(cfg *Config, list []Registration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	before := g.cfg
-	g.cfg = cfg
+	g.cfg, g.left = cfg, false
 	switch {
 	case !before.transport.same(&cfg.transport):
 		g.reconnect()
@@ -115,18 +117,25 @@ func (g *Group) apply(cfg *Config, list []Registration) {
 
 // leave lets all targets drain since the environment does not have the group any more. A
 // request that matched the rules of before may still be on its way to the group, and finds
-// the targets that served last.
+// the targets that served last. To a group that was not in use nothing is on its way: its
+// targets go at once, but for those that have something to finish.
 func (g *Group) leave() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !g.cfg.InUse {
-		return // it has left, or nothing comes
-	}
-	cfg := *g.cfg
+	g.left = true
+	cfg, used := *g.cfg, g.cfg.InUse
 	cfg.InUse = false
 	g.cfg = &cfg
 	for _, m := range slices.Clone(g.members) {
 		g.deregister(m)
+		if !used && m.target.Outstanding() == 0 {
+			m.end.Stop()
+			g.drop(m)
+		}
+	}
+	if !used {
+		g.publish()
+		return
 	}
 	last := *g.snapshot.Load()
 	last.Config, last.HealthyCount = g.cfg, 0
@@ -231,6 +240,14 @@ func (g *Group) remove(m *member, t *Target) {
 	if m.target != t || m.end == nil {
 		return
 	}
+	g.drop(m)
+	g.publish()
+}
+
+// drop forgets a target that has drained, and cuts what it has not finished. g.mu is held.
+func (g *Group) drop(m *member) {
+	t := m.target
+	m.end = nil
 	g.members = slices.DeleteFunc(g.members, func(other *member) bool { return other == m })
 	if n := t.Outstanding(); n > 0 {
 		g.logger.Warn("deregistration delay is over; requests are cut", append(g.about(m), slog.Int64("outstanding", n))...)
@@ -244,7 +261,6 @@ func (g *Group) remove(m *member, t *Target) {
 			delete(g.retired, old)
 		}
 	}
-	g.publish()
 }
 
 func (g *Group) find(address string) *member {
@@ -318,10 +334,19 @@ func (g *Group) Views() []View {
 	return views
 }
 
-// drained reports whether a group without description has nothing left to wait for.
+// Left reports whether the environment does not have the group any more; another one may
+// have its name by now.
+func (g *Group) Left() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.left
+}
+
+// drained reports whether a group that has left has nothing left to wait for.
 func (g *Group) drained() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.sweep()
 	return len(g.members) == 0 && len(g.retired) == 0
 }
 

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,10 +28,11 @@ type Registry struct {
 	// changed has a value when other targets are to be checked, or in another way.
 	changed chan struct{}
 
-	mu     sync.Mutex
+	mu sync.Mutex
+	// groups are those that the environment has, by name.
 	groups map[string]*Group
-	// described are the names of the groups that the environment has; the others drain.
-	described map[string]bool
+	// leaving are those that it had, as long as they drain.
+	leaving []*Group
 }
 
 // NewRegistry returns a registry without groups.
@@ -41,7 +43,7 @@ func NewRegistry(o Options) *Registry {
 	if o.Shards == 0 {
 		o.Shards = runtime.GOMAXPROCS(0)
 	}
-	return &Registry{options: o, changed: make(chan struct{}, 1), groups: map[string]*Group{}, described: map[string]bool{}}
+	return &Registry{options: o, changed: make(chan struct{}, 1), groups: map[string]*Group{}}
 }
 
 // Apply makes the groups those of env. A target stays what it is, health and connections
@@ -53,33 +55,44 @@ func (r *Registry) Apply(env *spec.Environment) error {
 	used := inUse(env)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.described = map[string]bool{}
+	before := r.groups
+	r.groups = make(map[string]*Group, len(env.TargetGroups))
 	for i := range env.TargetGroups {
 		g := &env.TargetGroups[i]
-		r.described[g.Name] = true
 		cfg := compile(env, g, used[g.Name])
-		group := r.groups[g.Name]
+		group := before[g.Name]
+		if group == nil {
+			group = r.comeBack(cfg.ARN)
+		}
 		if group == nil {
 			group = newGroup(cfg, &r.options, r.stir)
-			r.groups[g.Name] = group
 		}
+		r.groups[g.Name] = group
 		list := make([]Registration, len(g.Targets))
 		for j := range g.Targets {
 			list[j] = registrationOf(g, &g.Targets[j])
 		}
 		group.apply(cfg, list)
 	}
-	for name, group := range r.groups {
-		if r.described[name] {
-			continue
+	for name, group := range before {
+		if r.groups[name] == nil {
+			group.leave()
+			r.leaving = append(r.leaving, group)
 		}
-		if group.drained() {
-			delete(r.groups, name)
-			continue
-		}
-		group.leave()
 	}
 	return nil
+}
+
+// comeBack is the group of that ARN if it is one that drains; else nil. A group of the same
+// name and another ARN is another group. r.mu is held.
+func (r *Registry) comeBack(arn string) *Group {
+	at := slices.IndexFunc(r.leaving, func(g *Group) bool { return g.Snapshot().Config.ARN == arn })
+	if at < 0 {
+		return nil
+	}
+	group := r.leaving[at]
+	r.leaving = slices.Delete(r.leaving, at, at+1)
+	return group
 }
 
 // checkAlgorithms reports the first group whose algorithm nobody has.
@@ -110,17 +123,15 @@ func inUse(env *spec.Environment) map[string]bool {
 	return used
 }
 
-// Groups returns the groups, by name; one that the environment does not have any more as
-// long as it drains.
+// Groups returns the groups, by name; one that has left as long as it drains, behind one
+// that has its name now.
 func (r *Registry) Groups() []*Group {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	groups := make([]*Group, 0, len(r.groups))
-	for _, name := range slices.Sorted(maps.Keys(r.groups)) {
-		if g := r.groups[name]; r.described[name] || !g.drained() {
-			groups = append(groups, g)
-		}
-	}
+	r.leaving = slices.DeleteFunc(r.leaving, (*Group).drained)
+	groups := slices.AppendSeq(make([]*Group, 0, len(r.groups)+len(r.leaving)), maps.Values(r.groups))
+	groups = append(groups, r.leaving...)
+	slices.SortStableFunc(groups, func(a, b *Group) int { return strings.Compare(a.Name, b.Name) })
 	return groups
 }
 
@@ -189,7 +200,7 @@ func (g *Group) checks() []Check {
 func (r *Registry) Close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, g := range r.groups {
+	for _, g := range slices.AppendSeq(r.leaving, maps.Values(r.groups)) {
 		g.close()
 	}
 }

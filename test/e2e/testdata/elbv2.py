@@ -7,6 +7,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 endpoint, certificate = sys.argv[1:]
+other_certificate = "arn:aws:acm:eu-west-1:123456789012:certificate/other"
 elb = boto3.client("elbv2", endpoint_url=endpoint, region_name="eu-west-1")
 
 
@@ -26,9 +27,13 @@ def only(answer, key):
 
 
 def pages(name, key, **parameters):
-    found = [item for page in elb.get_paginator(name).paginate(PaginationConfig={"PageSize": 2}, **parameters) for item in page[key]]
-    assert found, name
-    return found
+    """Walks one by one, and by pages of two; both find the same."""
+    walks = [
+        [item for page in elb.get_paginator(name).paginate(PaginationConfig={"PageSize": size}, **parameters) for item in page[key]]
+        for size in (1, 2)
+    ]
+    assert walks[0] and walks[0] == walks[1], (name, walks)
+    return walks[0]
 
 
 # Target groups.
@@ -110,6 +115,10 @@ refused(
 )
 assert len(pages("describe_listeners", "Listeners", LoadBalancerArn=arn)) == 2
 assert only(elb.describe_listener_certificates(ListenerArn=https), "Certificates")["CertificateArn"] == certificate
+elb.add_listener_certificates(ListenerArn=https, Certificates=[{"CertificateArn": other_certificate}])
+found = [c["CertificateArn"] for c in pages("describe_listener_certificates", "Certificates", ListenerArn=https)]
+assert found == [certificate, other_certificate], found
+elb.remove_listener_certificates(ListenerArn=https, Certificates=[{"CertificateArn": other_certificate}])
 elb.modify_listener(ListenerArn=https, SslPolicy="ELBSecurityPolicy-TLS13-1-3-2021-06")
 
 # Rules.

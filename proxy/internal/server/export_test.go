@@ -1,0 +1,9 @@
+package server
+
+import "io"
+
+// WriteMetrics writes what a scrape gets.
+func (s *Server) WriteMetrics(w io.Writer) error { return s.metrics.WritePrometheus(w) }
+
+// Replaced reports whether another process has taken over.
+func (s *Server) Replaced() bool { return s.replaced() }
