@@ -191,7 +191,9 @@ func startWith(t testing.TB, env *spec.Environment, state string) *running {
 func client(url, secret string) *elb.Client {
 	return elb.New(elb.Options{
 		BaseEndpoint: aws.String(url), Region: "eu-west-1", Credentials: credentials.NewStaticCredentialsProvider(keyID, secret, ""),
-		RetryMaxAttempts: 1,
+		// Nothing is tried twice, so that no refusal is hidden; and no connection is used twice, as
+		// what goes wrong with a kept one would be.
+		RetryMaxAttempts: 1, HTTPClient: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
 	})
 }
 
