@@ -79,6 +79,8 @@ type keeper struct {
 	secure        *tls.Config
 	// once opens a connection for each request.
 	once bool
+	// patience is how long an answer may take; patience without one.
+	patience time.Duration
 
 	conn  net.Conn
 	in    *bufio.Reader
@@ -119,7 +121,7 @@ func (k *keeper) ask(q question) error {
 			return err
 		}
 	}
-	_ = k.conn.SetDeadline(time.Now().Add(patience))
+	_ = k.conn.SetDeadline(time.Now().Add(max(patience, k.patience)))
 	if err := k.send(q); err != nil {
 		k.close()
 		return fmt.Errorf("%s %s on a connection, the client's %d: %w", q.method, q.path, k.dials, err)

@@ -18,6 +18,8 @@ import (
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
+	"github.com/coder/websocket"
+
 	"github.com/evenkeel/evenkeel/test/harness"
 )
 
@@ -54,46 +56,9 @@ func TestScaleInUnderLoad(t *testing.T) {
 	if os.Getenv("SOAK") == "1" {
 		rounds = 200
 	}
-	a := newAccount(t)
-	p := a.follow()
-	ctx := t.Context()
-	client := a.sdk()
-	const delay = 2 * time.Second
-	if _, err := client.ModifyTargetGroupAttributes(ctx, &elbv2.ModifyTargetGroupAttributesInput{TargetGroupArn: &p.group, Attributes: []elbv2types.TargetGroupAttribute{
-		{Key: new("deregistration_delay.timeout_seconds"), Value: new("2")},
-	}}); err != nil {
-		t.Fatal(err)
-	}
-	// The two instances of the page are two ports here, which take turns in ending.
-	c := newCloud(t, "page-web", p.group)
-	program, err := harness.BuildLambda(filepath.Join("..", ".."), "lambdas/drain", t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := harness.StartLambda(t, program,
-		"APP=page", "ENVIRONMENT=site", "QUEUE_URL="+c.URL+"/123456789012/drain", "AUTO_SCALING_GROUPS=page-web", "LIFECYCLE_HOOK=drain",
-		"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID="+apiKey, "AWS_SECRET_ACCESS_KEY="+apiSecret, "AWS_EC2_METADATA_DISABLED=true",
-		"AWS_ENDPOINT_URL_AUTO_SCALING="+c.URL, "AWS_ENDPOINT_URL_SQS="+c.URL, "AWS_ENDPOINT_URL_ELASTIC_LOAD_BALANCING_V2="+a.endpoint)
-	pump(t, c, f)
-
-	addresses := map[string]string{first: "127.0.0.21:8000", second: "127.0.0.22:8000"}
-	servers := map[string]*server{}
-	for id, address := range addresses {
-		servers[id] = startServer(t, id, address)
-		c.set(id, "InService")
-	}
-	inService := func(id string) {
-		t.Helper()
-		w := elbv2.NewTargetInServiceWaiter(client, func(o *elbv2.TargetInServiceWaiterOptions) {
-			o.MinDelay, o.MaxDelay = 100*time.Millisecond, time.Second
-		})
-		if err := w.Wait(ctx, &elbv2.DescribeTargetHealthInput{TargetGroupArn: &p.group, Targets: []elbv2types.TargetDescription{{Id: &id}}}, patience); err != nil {
-			t.Fatal(err)
-		}
-	}
-	inService(first)
-	inService(second)
-
+	z := newScene(t, 2*time.Second)
+	a, p, c, f, servers := z.account, z.page, z.cloud, z.function, z.servers
+	ctx, client := t.Context(), a.sdk()
 	stop := underLoad(t, a.site.secure, 6)
 	stopOnce := underLoadOnce(t, a.site.secure, 2)
 	var waits []time.Duration
@@ -107,7 +72,7 @@ func TestScaleInUnderLoad(t *testing.T) {
 		}
 		c.set(id, "Terminating")
 		if round%5 == 4 {
-			time.Sleep(delay / 2) // the hook of a group that did not wait
+			time.Sleep(z.delay / 2) // the hook of a group that did not wait
 		} else {
 			gone := elbv2.NewTargetDeregisteredWaiter(client, func(o *elbv2.TargetDeregisteredWaiterOptions) {
 				o.MinDelay, o.MaxDelay = 100*time.Millisecond, time.Second
@@ -131,12 +96,12 @@ func TestScaleInUnderLoad(t *testing.T) {
 
 		// A new instance takes its place.
 		delete(c.completed, id)
-		servers[id] = startServer(t, id, addresses[id])
+		servers[id] = startServer(t, id, instanceAddresses[id])
 		c.set(id, "InService")
 		if _, err := client.RegisterTargets(ctx, &elbv2.RegisterTargetsInput{TargetGroupArn: &p.group, Targets: []elbv2types.TargetDescription{{Id: &id}}}); err != nil {
 			t.Fatal(err)
 		}
-		inService(id)
+		z.inService(id)
 	}
 	n := stop() + stopOnce()
 	slices.Sort(waits)
@@ -148,6 +113,111 @@ func TestScaleInUnderLoad(t *testing.T) {
 		t.Logf("%d scale-ins, %d requests, none failed; from the last request's end to release: median %v, most %v (a fixed sleep would be 60s); first poll after %v",
 			rounds, n, median.Round(time.Millisecond), waits[len(waits)-1].Round(time.Millisecond), f.FirstPoll.Sub(f.Started).Round(time.Millisecond))
 	}
+}
+
+// scene is a container that the commands of the page have filled, two instances in its target
+// group, and the drain function of their Auto Scaling group.
+type scene struct {
+	*account
+	t        *testing.T
+	delay    time.Duration
+	page     page
+	cloud    *cloud
+	function *harness.Lambda
+	servers  map[string]*server
+}
+
+// instanceAddresses are where the instances of the page are, as apiFile says.
+var instanceAddresses = map[string]string{first: "127.0.0.21:8000", second: "127.0.0.22:8000"}
+
+func newScene(t *testing.T, delay time.Duration) *scene {
+	t.Helper()
+	a := newAccount(t)
+	z := &scene{account: a, t: t, delay: delay, page: a.follow(), servers: map[string]*server{}}
+	if _, err := a.sdk().ModifyTargetGroupAttributes(t.Context(), &elbv2.ModifyTargetGroupAttributesInput{TargetGroupArn: &z.page.group, Attributes: []elbv2types.TargetGroupAttribute{
+		{Key: new("deregistration_delay.timeout_seconds"), Value: new(fmt.Sprint(int(delay.Seconds())))},
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	z.cloud = newCloud(t, "page-web", z.page.group)
+	program, err := harness.BuildLambda(filepath.Join("..", ".."), "lambdas/drain", t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	z.function = harness.StartLambda(t, program,
+		"APP=page", "ENVIRONMENT=site", "QUEUE_URL="+z.cloud.URL+"/123456789012/drain", "AUTO_SCALING_GROUPS=page-web", "LIFECYCLE_HOOK=drain",
+		"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID="+apiKey, "AWS_SECRET_ACCESS_KEY="+apiSecret, "AWS_EC2_METADATA_DISABLED=true",
+		"AWS_ENDPOINT_URL_AUTO_SCALING="+z.cloud.URL, "AWS_ENDPOINT_URL_SQS="+z.cloud.URL, "AWS_ENDPOINT_URL_ELASTIC_LOAD_BALANCING_V2="+a.endpoint)
+	pump(t, z.cloud, z.function)
+	for id, address := range instanceAddresses {
+		z.servers[id] = startServer(t, id, address)
+		z.cloud.set(id, "InService")
+	}
+	z.inService(first)
+	z.inService(second)
+	return z
+}
+
+// inService waits until the load balancer sends an instance requests.
+func (z *scene) inService(id string) {
+	z.t.Helper()
+	w := elbv2.NewTargetInServiceWaiter(z.sdk(), func(o *elbv2.TargetInServiceWaiterOptions) {
+		o.MinDelay, o.MaxDelay = 100*time.Millisecond, time.Second
+	})
+	if err := w.Wait(z.t.Context(), &elbv2.DescribeTargetHealthInput{TargetGroupArn: &z.page.group, Targets: []elbv2types.TargetDescription{{Id: &id}}}, patience); err != nil {
+		z.t.Fatal(err)
+	}
+}
+
+// TestScaleInWaitsForWhatIsOpen ends an instance that has a request of 20 seconds and a
+// WebSocket: neither is cut while the deregistration delay runs, and the instance is not
+// released before it is over.
+func TestScaleInWaitsForWhatIsOpen(t *testing.T) {
+	z := newScene(t, 25*time.Second)
+	ctx, client := t.Context(), z.sdk()
+	// One instance is out, so that all is open at the other.
+	if _, err := client.DeregisterTargets(ctx, &elbv2.DeregisterTargetsInput{TargetGroupArn: &z.page.group, Targets: []elbv2types.TargetDescription{{Id: new(second)}}}); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 2)
+	go func() {
+		k := &keeper{address: z.site.secure, secure: untrusting(), patience: 2 * patience}
+		defer k.close()
+		ended <- k.ask(question{method: http.MethodGet, path: "/slow?ms=20000", id: "slow"})
+	}()
+	socket, _, err := websocket.Dial(ctx, "wss://"+z.site.secure+"/ws", &websocket.DialOptions{HTTPClient: &http.Client{Transport: &http.Transport{TLSClientConfig: untrusting()}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	z.Until("the slow request is with the instance", func() bool { return z.servers[first].running.Load() == 2 })
+	if _, err := client.DeregisterTargets(ctx, &elbv2.DeregisterTargetsInput{TargetGroupArn: &z.page.group, Targets: []elbv2types.TargetDescription{{Id: new(first)}}}); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	z.cloud.set(first, "Terminating:Wait")
+	z.cloud.send(z.cloud.hookMessage(first), 0)
+	for time.Since(began) < 20*time.Second {
+		if err := socket.Write(ctx, websocket.MessageText, []byte("still there?")); err != nil {
+			t.Fatalf("after %v: %v", time.Since(began), err)
+		}
+		if _, said, err := socket.Read(ctx); err != nil || string(said) != "still there?" {
+			t.Fatalf("after %v: %q, %v", time.Since(began), said, err)
+		}
+		time.Sleep(time.Second)
+	}
+	_ = socket.Close(websocket.StatusNormalClosure, "")
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if _, released := z.cloud.released(first); released {
+		t.Error("the instance was released while it drained")
+	}
+	z.Until("the instance is released", func() bool { _, ok := z.cloud.released(first); return ok })
+	at, _ := z.cloud.released(first)
+	if took := at.Sub(began); took < z.delay {
+		t.Errorf("the instance was released after %v, within the delay of %v", took, z.delay)
+	}
+	t.Logf("released %v after the hook", at.Sub(began).Round(time.Second))
 }
 
 // server is an instance: a mirror that can be ended, and that knows when its last request did.
