@@ -111,7 +111,7 @@ var impure = []string{"crypto/rand", "log", "log/slog", "math/rand", "math/rand/
 // netHTTP are the packages that work with net/http. What proxies a request does not: its
 // types cost several times what proxying costs.
 var netHTTP = []string{
-	"aggregate", "proxy/internal/admin", "proxy/internal/agent", "proxy/internal/demo", "proxy/internal/elbv2api", "proxy/internal/health", "proxy/internal/http2", "proxy/internal/metrics",
+	"aggregate", "lambdas/drain", "proxy/internal/admin", "proxy/internal/agent", "proxy/internal/demo", "proxy/internal/elbv2api", "proxy/internal/health", "proxy/internal/http2", "proxy/internal/metrics",
 }
 
 // netHTTPNames are the packages that take nothing but names of statuses and formats from it.

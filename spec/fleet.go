@@ -63,6 +63,7 @@ var (
 	instanceTypeShape = regexp.MustCompile(`^[a-z][a-z0-9-]*[0-9][a-z0-9-]*\.(nano|micro|small|medium|large|[0-9]*xlarge|metal(-[0-9]+xl)?)$`)
 	queueShape        = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`)
 	releaseShape      = regexp.MustCompile(`^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[A-Za-z0-9!_.*'()/-]{1,900}$`)
+	drainPathShape    = regexp.MustCompile(`^(/[!-~]*)?$`)
 	fileShape         = regexp.MustCompile(`^[^\x00-\x1f\x7f]{1,1000}$`)
 )
 
@@ -110,11 +111,23 @@ func (f *Fleet) check(c *checker, path string) {
 		c.refuse(field(path, "scaling.queue_depth"), "needs queues", fmt.Sprint(f.Scaling.QueueDepth), "0, or queues")
 	}
 	served := c.isUnread("target_groups")
+	asked := served
 	for i := range c.env.TargetGroups {
-		served = served || path == field("fleets", c.env.TargetGroups[i].Fleet)
+		g := &c.env.TargetGroups[i]
+		names := path == field("fleets", g.Fleet)
+		served = served || names
+		asked = asked || names && g.ProtocolVersion != ProtocolVersionGRPC
 	}
 	if f.Scaling.RequestCountPerTarget > 0 && !served {
 		c.refuse(field(path, "scaling.request_count_per_target"), "needs a target group that names this fleet", fmt.Sprint(f.Scaling.RequestCountPerTarget), "0")
+	}
+	if at := field(path, "drain.endpoint"); f.Drain.Endpoint != "" {
+		switch {
+		case len(f.Queues) > 0:
+			c.refuse(at, "is for fleets without queues", quote(f.Drain.Endpoint), "no such key, or no queues")
+		case !asked:
+			c.refuse(at, "needs a target group that names this fleet and is not of gRPC", quote(f.Drain.Endpoint), "no such key")
+		}
 	}
 }
 
@@ -269,6 +282,15 @@ type Drain struct {
 	// OnTimeout is what happens then: continue ends the instance, retain keeps it for people
 	// to look at. Default continue.
 	OnTimeout string `yaml:"on_timeout"`
+	// Endpoint is the path, with its query, that an ending instance without targets left is
+	// asked for at the port of the fleet's first target group that is not of gRPC, such as
+	// /drain/; at most 128 bytes. The application answers GET with 200 and the JSON
+	// {"active": N}, N being how many requests it has in progress; other keys are ignored. The
+	// instance ends once N is 0. Anything else, or nothing within 2s, tells nothing: after
+	// three such answers in a row, or when the instance is gone, it is waited for no more. Only
+	// for fleets without Queues that such a target group names. Default: none, the target groups
+	// alone decide.
+	Endpoint string `yaml:"endpoint"`
 }
 
 // Values of Drain.OnTimeout.
@@ -285,6 +307,10 @@ const (
 	MaxHeartbeat  = 2 * time.Hour
 	MaxHeartbeats = 100
 	MaxDrain      = 48 * time.Hour
+
+	// MaxDrainEndpoint is in bytes, of which JSON writes some as six: the hook's metadata has
+	// room for 1023.
+	MaxDrainEndpoint = 128
 )
 
 func (d *Drain) setDefaults() {
@@ -296,6 +322,7 @@ func (d *Drain) limits() limits {
 		"heartbeat":  seconds(MinHeartbeat, MaxHeartbeat),
 		"maximum":    seconds(MinHeartbeat, MaxDrain),
 		"on_timeout": required(oneOf(DrainContinue, DrainRetain)),
+		"endpoint":   both(length(MaxDrainEndpoint), like(drainPathShape, "visible ASCII, a slash first, or nothing")),
 	}
 }
 

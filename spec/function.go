@@ -52,13 +52,34 @@ type DrainMetadata struct {
 	// Workers tells whether the fleet runs workers, which are in no target group and end when
 	// their tasks have.
 	Workers bool `json:"workers,omitempty"`
+	// Endpoint is the path at which an instance says how much it has in progress, Port where
+	// and TLS how it is asked; empty without one.
+	Endpoint string `json:"endpoint,omitempty"`
+	Port     int    `json:"port,omitempty"`
+	TLS      bool   `json:"tls,omitempty"`
 }
 
-// DrainMetadata is that of a fleet.
-func (f *Fleet) DrainMetadata() DrainMetadata {
-	return DrainMetadata{
+// DrainMetadata is that of a fleet, whose instances are asked as targets of group; nil if
+// there is none to ask them by.
+func (f *Fleet) DrainMetadata(group *TargetGroup) DrainMetadata {
+	m := DrainMetadata{
 		Heartbeat: f.Drain.Heartbeat.String(), Maximum: f.Drain.Maximum.String(), OnTimeout: f.Drain.OnTimeout, Workers: len(f.Queues) > 0,
 	}
+	if f.Drain.Endpoint != "" && group != nil {
+		m.Endpoint, m.Port, m.TLS = f.Drain.Endpoint, group.Port, group.Protocol == ProtocolHTTPS
+	}
+	return m
+}
+
+// DrainGroup is the target group by whose port a fleet's instances are asked for
+// Drain.Endpoint, or nil.
+func (e *Environment) DrainGroup(fleet string) *TargetGroup {
+	for i := range e.TargetGroups {
+		if g := &e.TargetGroups[i]; g.Fleet == fleet && g.ProtocolVersion != ProtocolVersionGRPC {
+			return g
+		}
+	}
+	return nil
 }
 
 // AggregatePath is the path, and no other, at which the health of an environment is served:

@@ -52,7 +52,7 @@ func (b *builder) newFleets() {
 			variables["WORKER_QUEUES"] = strings.Join(f.Queues, ",")
 			variables["WORKER_CONCURRENCY"] = strconv.Itoa(f.Concurrency)
 		}
-		hook := b.hook(f)
+		hook := b.hook(name, f)
 		if hook != nil {
 			// What the agent on the instance goes by.
 			variables[spec.VariableGroup] = env.ResourceName(name)
@@ -88,11 +88,11 @@ func (b *builder) brokerName() string {
 }
 
 // hook is the lifecycle hook of a fleet; nil while there is no function to complete it.
-func (b *builder) hook(f spec.Fleet) *fleet.Hook {
+func (b *builder) hook(name string, f spec.Fleet) *fleet.Hook {
 	if b.drain == nil {
 		return nil
 	}
-	h := drain.Hook(f)
+	h := drain.Hook(f, b.Environment.DrainGroup(name))
 	return &fleet.Hook{
 		Name:             h.Name,
 		Transition:       h.Transition,

@@ -13,7 +13,13 @@ func (b *builder) newDrain() {
 		return
 	}
 	b.drainStack = b.stack("drain", env.AWS.Region, "What drains instances of "+env.App+" "+env.Name+" before they end")
-	b.drain = drain.New(b.drainStack, "Drain", drain.Props{Environment: env, Entry: b.Functions.Drain, Fleets: env.Fleets})
+	b.drain = drain.New(b.drainStack, "Drain", drain.Props{
+		Environment:   env,
+		Entry:         b.Functions.Drain,
+		Fleets:        env.Fleets,
+		Subnets:       b.network.PrivateSubnets,
+		SecurityGroup: b.network.Groups.Functions,
+	})
 	output(b.drainStack, "Queue", "The queue of the instances that drain", b.drain.QueueURL)
 	output(b.drainStack, "LogGroup", "The log of the drain function", b.drain.LogGroupName)
 }

@@ -1,9 +1,14 @@
 package stacks_test
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/evenkeel/evenkeel/infra/stacks"
 	"github.com/evenkeel/evenkeel/infra/template"
 )
 
@@ -127,4 +132,41 @@ func TestWhatTalksMay(t *testing.T) {
 func short(r *template.Resource) string {
 	name := r.Path[strings.LastIndex(r.Path, "/")+1:]
 	return strings.TrimSuffix(name, "SecurityGroup")
+}
+
+// TestDrainReachesWhatItAsks: alone in a network without NAT gateways, the function that
+// drains reaches the instances, and its queue, if it asks applications, and needs neither if
+// it asks none.
+func TestDrainReachesWhatItAsks(t *testing.T) {
+	for endpoint, asks := range map[string]bool{"/drain/": true, "": false} {
+		dir := t.TempDir()
+		file := filepath.Join(dir, "asks.yaml")
+		text := fmt.Sprintf(`
+app: shop
+load_balancer: {listeners: [{name: http, port: 80, protocol: HTTP, default_action: {forward: [{target_group: web}]}}]}
+target_groups: [{name: web, port: 8000, fleet: web}]
+fleets: {web: {instance_type: t3.small, drain: {endpoint: %q}}}
+aws: {account: "444444444444", region: eu-central-1, vpc: {cidr: 10.0.0.0/16, nat_gateways: 0, interface_endpoints: true}}
+`, endpoint)
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, err := synthesize("asks", file, filepath.Join(dir, "out"), stacks.Functions{Drain: functions.Drain})
+		if err != nil {
+			t.Fatal(err)
+		}
+		reaches := slices.ContainsFunc(s.assembly.All("AWS::EC2::SecurityGroupIngress"), func(r *template.Resource) bool {
+			from, _, ok := s.assembly.Target(r.Stack, r.Get("SourceSecurityGroupId"))
+			return ok && short(from) == "Functions" && r.String("FromPort") == "8000"
+		})
+		queues := slices.ContainsFunc(s.assembly.All("AWS::EC2::VPCEndpoint"), func(r *template.Resource) bool {
+			return strings.Contains(s.assembly.Render(r.Stack, r.Get("ServiceName")), ".sqs")
+		})
+		inside := slices.ContainsFunc(s.assembly.All("AWS::Lambda::Function"), func(r *template.Resource) bool {
+			return strings.HasSuffix(r.String("FunctionName"), "-drain") && r.Has("VpcConfig.SubnetIds")
+		})
+		if reaches != asks || queues != asks || inside != asks {
+			t.Errorf("endpoint %q: reaches instances %v, its queue %v, in the network %v, want %v", endpoint, reaches, queues, inside, asks)
+		}
+	}
 }

@@ -49,8 +49,9 @@ func New(app cdk.App, props Props) error {
 	env := props.Environment
 	b := builder{app: app, Props: props}
 	b.networkStack = b.stack("network", env.AWS.Region, "Network of "+env.App+" "+env.Name)
+	asks := props.Functions.Drain != "" && drain.InNetwork(env.Fleets)
 	b.network = network.New(b.networkStack, "Network", network.Props{
-		Environment: env, Functions: props.Functions.Health != "",
+		Environment: env, Functions: props.Functions.Health != "" || asks, Queues: asks,
 	})
 	b.newData()
 	b.newDrain()

@@ -23,7 +23,23 @@ type State struct {
 	TargetsUnseen bool
 	// Targets are the instance's, in every group that it may be in.
 	Targets []Target
+	// Application is what the instance's says of itself, if its fleet has an endpoint.
+	Application application
 }
+
+// application is what is known of an instance's requests in progress.
+type application int
+
+const (
+	applicationUnasked application = iota // as long as something else is waited for
+	applicationIdle
+	applicationBusy
+	applicationUnknown // it gave no answer that tells
+	applicationGone    // the instance does not run
+)
+
+// maxUnknown is after how many answers in a row that tell nothing no other is waited for.
+const maxUnknown = 3
 
 // Target is the instance in one target group.
 type Target struct {
@@ -142,7 +158,7 @@ var phases = map[string]phase{
 	"Warmed:Stopped":              phaseOver,
 	"Warmed:Hibernated":           phaseOver,
 	"Warmed:Terminating":          phaseComing,
-	"Warmed:Terminating:Wait":     phaseWaiting,
+	warmedTerminating:             phaseWaiting,
 	"Warmed:Terminating:Proceed":  phaseOver,
 	"Warmed:Terminating:Retained": phaseOver,
 	"Warmed:Terminated":           phaseOver,
@@ -251,6 +267,41 @@ func (s *State) inService(now time.Time) []Action {
 
 // waitsFor is the reason for which the instance cannot end yet; empty if it can.
 func (s *State) waitsFor() string {
+	if why := s.waitsForAWS(); why != "" {
+		return why
+	}
+	// Nobody sends requests to what is in no target group, but it may have some in progress, and
+	// a worker fetches its tasks. In the warm pool, where an instance ends that was never taken
+	// from it, nothing of either runs.
+	if s.Lifecycle != warmedTerminating && (s.Terms.Workers || s.Terms.Endpoint != "" && s.mayHaveRequests()) {
+		return reasonBusy
+	}
+	return ""
+}
+
+// warmedTerminating is the state of an instance that is held as it ends in the warm pool.
+const warmedTerminating = "Warmed:Terminating:Wait"
+
+// mayHaveRequests tells whether the application has requests in progress, or may have.
+func (s *State) mayHaveRequests() bool {
+	switch s.Application {
+	case applicationIdle, applicationGone:
+		return false
+	case applicationUnknown:
+		return s.Unknown < maxUnknown
+	default:
+		return true
+	}
+}
+
+// isUpToApplication tells whether nothing else is waited for, so that it is to be asked.
+func (s *State) isUpToApplication() bool {
+	return s.Terms.Endpoint != "" && s.Group != "" && !s.HookGone && phases[s.Lifecycle] == phaseWaiting && s.Lifecycle != warmedTerminating &&
+		!s.isInvalid() && s.waitsForAWS() == ""
+}
+
+// waitsForAWS is the part of waitsFor that AWS tells.
+func (s *State) waitsForAWS() string {
 	switch {
 	case s.Unseen, s.termsUnseen():
 		return reasonUnseen
@@ -261,11 +312,6 @@ func (s *State) waitsFor() string {
 		if t.State != targetUnused {
 			return reasonDraining
 		}
-	}
-	// Nobody sends requests to what is in no target group, but a worker fetches its tasks. In
-	// the warm pool, where an instance ends that was never taken from it, no worker runs.
-	if s.Terms.Workers && s.Lifecycle != "Warmed:Terminating:Wait" {
-		return reasonBusy
 	}
 	return ""
 }

@@ -35,6 +35,11 @@ func TestDecide(t *testing.T) {
 	web := Terms{Heartbeat: 5 * time.Minute, Maximum: 15 * time.Minute}
 	worker, retain := web, web
 	worker.Workers, retain.Workers, retain.Retain = true, true, true
+	asked := web
+	asked.Endpoint, asked.Port = "/drain/", 8000
+	silent := func(n int) State {
+		return State{Drain: Drain{Unknown: n}, Lifecycle: "Terminating:Wait", Application: applicationUnknown}
+	}
 	draining := []Target{{Group: "a", State: targetUnused}, {Group: "b", State: targetDraining}}
 	for name, test := range map[string]struct {
 		after time.Duration
@@ -70,6 +75,16 @@ func TestDecide(t *testing.T) {
 		"unhealthy":                 {30 * time.Second, worker, State{Lifecycle: "Terminating:Wait", Unhealthy: true}, "complete(CONTINUE):instance_unhealthy"},
 		"taken back":                {time.Minute, retain, State{Drain: Drain{By: start.Add(time.Minute)}, Lifecycle: "Terminating:Wait"}, "complete(CONTINUE):instance_interrupted"},
 		"warned in service":         {0, web, State{Drain: Drain{By: start.Add(time.Minute)}, Lifecycle: "InService", Targets: []Target{{State: "healthy"}}}, "deregister:healthy requeue(5s):instance_interrupted"},
+		"application not asked":     {0, asked, State{Lifecycle: "Terminating:Wait"}, "requeue(5s):application_may_be_busy"},
+		"application idle":          {0, asked, State{Lifecycle: "Terminating:Wait", Application: applicationIdle}, "complete(CONTINUE):done"},
+		"idle while draining":       {0, asked, State{Lifecycle: "Terminating:Wait", Application: applicationIdle, Targets: draining}, "requeue(5s):targets_draining"},
+		"application busy":          {70 * time.Second, asked, State{Lifecycle: "Terminating:Wait", Application: applicationBusy}, "heartbeat:application_may_be_busy requeue(7s):application_may_be_busy"},
+		"busy to the maximum":       {15 * time.Minute, asked, State{Lifecycle: "Terminating:Wait", Application: applicationBusy}, "complete(CONTINUE):maximum_passed"},
+		"application silent once":   {0, asked, silent(1), "requeue(5s):application_may_be_busy"},
+		"application silent twice":  {0, asked, silent(2), "requeue(5s):application_may_be_busy"},
+		"application silent thrice": {0, asked, silent(3), "complete(CONTINUE):done"},
+		"application's machine off": {0, asked, State{Lifecycle: "Terminating:Wait", Application: applicationGone}, "complete(CONTINUE):done"},
+		"asked in the warm pool":    {0, asked, State{Lifecycle: "Warmed:Terminating:Wait"}, "complete(CONTINUE):done"},
 		"warned long ago":           {time.Hour, web, State{Drain: Drain{By: start.Add(time.Minute)}, Lifecycle: "InService"}, "drop:instance_not_ending"},
 	} {
 		s := test.state
@@ -110,6 +125,9 @@ func TestDecisionsHoldForAnyState(t *testing.T) {
 		if flip() {
 			s.Token = "t"
 		}
+		if flip() {
+			s.Terms.Endpoint, s.Application, s.Unknown = "/drain/", application(r.IntN(int(applicationGone)+1)), r.IntN(5)
+		}
 		now := s.Started.Add(time.Duration(r.Int64N(int64(49 * time.Hour))))
 		s.Heartbeat = now.Add(-time.Duration(r.Int64N(int64(s.Terms.Heartbeat))))
 		if flip() {
@@ -127,7 +145,9 @@ func TestDecisionsHoldForAnyState(t *testing.T) {
 				wrong("the last action, and no other, is what becomes of the message")
 			}
 		}
-		busy := s.Unseen || s.TargetsUnseen || slices.ContainsFunc(s.Targets, func(x Target) bool { return x.State != targetUnused })
+		inProgress := s.Terms.Endpoint != "" && s.Lifecycle != warmedTerminating &&
+			(s.Application == applicationBusy || s.Application == applicationUnasked || s.Application == applicationUnknown && s.Unknown < maxUnknown)
+		busy := inProgress || s.Unseen || s.TargetsUnseen || slices.ContainsFunc(s.Targets, func(x Target) bool { return x.State != targetUnused })
 		switch last.Kind {
 		case ActionComplete:
 			if busy && s.Lifecycle != "" && now.Before(s.Deadline()) {

@@ -131,7 +131,7 @@ func TestDefectCDKErrorOfCompletionIsNotSwallowed(t *testing.T) {
 
 func TestDefectCDKTimesAreTheFilesAlone(t *testing.T) {
 	env := spec.Fleet{Drain: spec.Drain{Heartbeat: 7 * time.Minute, Maximum: 33 * time.Minute, OnTimeout: spec.DrainRetain}, Queues: []string{"q"}}
-	text, err := json.Marshal(env.DrainMetadata())
+	text, err := json.Marshal(env.DrainMetadata(nil))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,6 +26,8 @@ type Drain struct {
 	By time.Time `json:"by,omitzero"`
 	// WarmPool tells that the instance does not end but returns to the group's warm pool.
 	WarmPool bool `json:"warm_pool,omitempty"`
+	// Unknown is how many of the application's answers, the last ones, told nothing.
+	Unknown int `json:"unknown,omitempty"`
 	// Due is when this message was to be read at the earliest. It tells a drain's messages
 	// apart.
 	Due time.Time `json:"due,omitzero"`
@@ -52,6 +54,11 @@ type Terms struct {
 	Retain bool
 	// Workers tells that instances are done when their tasks are, which only they know.
 	Workers bool
+	// Endpoint is the path at which the application says how many requests it has in progress,
+	// at Port and with TLS if it is told to; empty if it is not asked.
+	Endpoint string
+	Port     int
+	TLS      bool
 }
 
 // readTerms reads a hook's metadata.
@@ -76,7 +83,13 @@ func readTerms(metadata string) (Terms, error) {
 	default:
 		return Terms{}, fmt.Errorf("read metadata: on_timeout: got %.40q, want %s or %s", m.OnTimeout, spec.DrainContinue, spec.DrainRetain)
 	}
-	return Terms{Heartbeat: heartbeat, Maximum: maximum, Retain: m.OnTimeout != spec.DrainContinue, Workers: m.Workers}, nil
+	if m.Endpoint != "" && (m.Endpoint[0] != '/' || m.Port < 1 || m.Port > spec.MaxPort) {
+		return Terms{}, fmt.Errorf("read metadata: got endpoint %.40q at port %d, want a path and a port of 1 to %d", m.Endpoint, m.Port, spec.MaxPort)
+	}
+	return Terms{
+		Heartbeat: heartbeat, Maximum: maximum, Retain: m.OnTimeout != spec.DrainContinue, Workers: m.Workers,
+		Endpoint: m.Endpoint, Port: m.Port, TLS: m.TLS,
+	}, nil
 }
 
 // cautious are the terms of a hook that does not say any: hold what may be busy, and no

@@ -36,6 +36,8 @@ type Services struct {
 	Actions      actionCompleter
 	Targets      targetRegistry
 	TargetGroups targetGroupLister
+	Machines     machineDescriber
+	Applications applicationAsker
 	Queue        sender
 	// Clock is this machine's; AWS's is derived from it.
 	Clock func() time.Time

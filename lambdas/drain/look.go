@@ -72,7 +72,10 @@ func (f *Function) look(ctx context.Context, drains []Drain) ([]State, error) {
 			return nil, err
 		}
 	}
-	return states, f.lookAtTargets(ctx, states)
+	if err := f.lookAtTargets(ctx, states); err != nil {
+		return nil, err
+	}
+	return states, f.askApplications(ctx, states)
 }
 
 // instances describes instances by their ids; unseen are those that could not be asked for.

@@ -25,6 +25,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
@@ -98,6 +99,7 @@ func connect() (Services, error) {
 	return Services{
 		Instances: groups, Hooks: groups, Actions: groups,
 		Targets: targets, TargetGroups: targets,
+		Machines: ec2.NewFromConfig(cfg), Applications: newHTTPAsker(),
 		Queue: sqs.NewFromConfig(cfg),
 	}, nil
 }

@@ -2,18 +2,22 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"os"
 	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
 	"github.com/evenkeel/evenkeel/spec"
 	"github.com/evenkeel/evenkeel/test/harness/asgsim"
@@ -64,6 +68,8 @@ type simulation struct {
 	weather weather
 	clock   *asgsim.Virtual
 	world   *asgsim.World
+	choice  *rand.Rand           // of what came later, so that older seeds are as they were
+	busy    map[string]time.Time // until when applications have requests in progress, by the instance
 	terms   map[string]Terms
 	endless map[string]bool // groups whose instances never leave a target group
 	log     io.Writer
@@ -77,7 +83,7 @@ var simulationStart = time.Date(2026, 3, 1, 0, 0, 0, 250_000_000, time.UTC)
 func simulate(seed uint64, log io.Writer) *simulation {
 	s := &simulation{
 		seed: seed, weather: weather(seed % uint64(weathers)), clock: asgsim.NewVirtual(simulationStart),
-		terms: map[string]Terms{}, endless: map[string]bool{}, log: log, start: simulationStart, last: simulationStart,
+		choice: rand.New(rand.NewPCG(seed, 2)), busy: map[string]time.Time{}, terms: map[string]Terms{}, endless: map[string]bool{}, log: log, start: simulationStart, last: simulationStart,
 	}
 	r := rand.New(rand.NewPCG(seed, 1))
 	s.world = asgsim.New(s.clock, seed)
@@ -90,7 +96,7 @@ func simulate(seed uint64, log io.Writer) *simulation {
 	s.world.Tick(time.Minute, spec.DrainReconcileMessage)
 	s.world.Run(func() asgsim.Handler {
 		return New(settings, Services{
-			Instances: s.world, Hooks: s.world, Actions: s.world, Targets: s.world, TargetGroups: s.world, Queue: s.world,
+			Instances: s.world, Hooks: s.world, Actions: s.world, Targets: s.world, TargetGroups: s.world, Queue: s.world, Machines: s, Applications: s,
 			Clock: s.clock.Now, Random: r.Float64, Metrics: &s.metrics, Log: s.logger(),
 		}).Handle
 	})
@@ -130,6 +136,9 @@ func (s *simulation) addGroup(r *rand.Rand, n int) string {
 	s.terms[g.Name] = t
 	metadata := spec.DrainMetadata{Heartbeat: t.Heartbeat.String(), Maximum: t.Maximum.String(), OnTimeout: spec.DrainContinue, Workers: t.Workers}
 	g.Hook = asgsim.Hook{Name: spec.DrainHook, Heartbeat: t.Heartbeat, DefaultResult: resultContinue}
+	if !t.Workers && s.choice.IntN(2) == 0 {
+		metadata.Endpoint, metadata.Port = "/drain/", 8000
+	}
 	if t.Retain {
 		metadata.OnTimeout, g.Hook.DefaultResult = spec.DrainRetain, resultAbandon
 	}
@@ -166,6 +175,10 @@ func (s *simulation) addGroup(r *rand.Rand, n int) string {
 			i.Agent = r.IntN(3) > 0
 			i.BusyUntil = s.start.Add(time.Duration(r.Int64N(int64(t.Maximum + t.Maximum/2))))
 		}
+		if metadata.Endpoint != "" {
+			i.BusyUntil = s.start.Add(time.Duration(s.choice.Int64N(int64(20 * time.Minute))))
+			s.busy[i.ID] = i.BusyUntil
+		}
 		if !together {
 			at = time.Duration(r.Int64N(int64(10 * time.Minute)))
 		}
@@ -175,6 +188,24 @@ func (s *simulation) addGroup(r *rand.Rand, n int) string {
 		s.at(15*time.Minute, func() { s.world.DeleteGroup(group) })
 	}
 	return g.Name
+}
+
+// DescribeInstances has each instance's id for its address.
+func (s *simulation) DescribeInstances(_ context.Context, in *ec2.DescribeInstancesInput, _ ...func(*ec2.Options)) (*ec2.DescribeInstancesOutput, error) {
+	addresses := map[string]string{}
+	for id := range s.busy {
+		addresses[id] = id
+	}
+	return describe(in, addresses), nil
+}
+
+// Active is what an instance's application says.
+func (s *simulation) Active(_ context.Context, origin, _ string) (active int, known bool) {
+	host, _, _ := net.SplitHostPort(strings.TrimPrefix(origin, "http://"))
+	if s.clock.Now().Before(s.busy[host]) {
+		return 1, true
+	}
+	return 0, true
 }
 
 // fate is what becomes of an instance.

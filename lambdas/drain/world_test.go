@@ -14,6 +14,8 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/smithy-go"
@@ -35,6 +37,8 @@ type scene struct {
 	fail  map[string]error // by the call's name
 	calls []string
 	sent  []events.SQSMessage
+
+	addresses map[string]string // of instances that run
 }
 
 const (
@@ -75,7 +79,8 @@ func (s *scene) function() *Function {
 	return New(
 		Settings{App: "app", Environment: "prod", Groups: []string{s.group.Name}, Hook: spec.DrainHook, QueueURL: "https://queue"},
 		Services{
-			Instances: s, Hooks: s, Actions: s, Targets: s, TargetGroups: s, Queue: s, Clock: s.clock.Now, Random: func() float64 { return 0 },
+			Instances: s, Hooks: s, Actions: s, Targets: s, TargetGroups: s, Queue: s, Machines: s, Applications: newHTTPAsker(),
+			Clock: s.clock.Now, Random: func() float64 { return 0 },
 			Log: slog.New(slog.NewJSONHandler(&s.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Metrics: &s.metrics,
 		},
 	)
@@ -294,6 +299,26 @@ func (s *scene) DeregisterTargets(ctx context.Context, in *elbv2.DeregisterTarge
 		return nil, err
 	}
 	return s.World.DeregisterTargets(ctx, in, o...)
+}
+
+func (s *scene) DescribeInstances(_ context.Context, in *ec2.DescribeInstancesInput, _ ...func(*ec2.Options)) (*ec2.DescribeInstancesOutput, error) {
+	if err := s.call("DescribeInstances"); err != nil {
+		return nil, err
+	}
+	return describe(in, s.addresses), nil
+}
+
+// describe answers for those of the instances that have an address.
+func describe(in *ec2.DescribeInstancesInput, addresses map[string]string) *ec2.DescribeInstancesOutput {
+	var r ec2types.Reservation
+	for _, id := range in.Filters[0].Values {
+		if address, ok := addresses[id]; ok {
+			r.Instances = append(r.Instances, ec2types.Instance{
+				InstanceId: &id, PrivateIpAddress: &address, State: &ec2types.InstanceState{Name: ec2types.InstanceStateNameRunning},
+			})
+		}
+	}
+	return &ec2.DescribeInstancesOutput{Reservations: []ec2types.Reservation{r}}
 }
 
 // SendMessageBatch keeps what is sent for the test, and not in the world's queue.

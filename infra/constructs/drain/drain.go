@@ -36,6 +36,10 @@ type Props struct {
 	// Fleets by their names in the environment file. Their groups are called
 	// <app>-<environment>-<fleet>. Without any there is no drain.
 	Fleets map[string]spec.Fleet
+	// Subnets are ids of private subnets from which instances are reached, and SecurityGroup
+	// that of one that they let in and that lets out to AWS's APIs: for InNetwork alone.
+	Subnets       []string
+	SecurityGroup string
 }
 
 // Drain is what a group needs for its hook, and what alarms watch.
@@ -112,6 +116,10 @@ func New(scope constructs.Construct, id string, props Props) *Drain {
 	d.QueueARN, d.QueueURL = *queue.QueueArn(), *queue.QueueUrl()
 	d.NotificationRoleARN = *notificationRole(this, queue).RoleArn()
 
+	var network *function.Network
+	if InNetwork(props.Fleets) {
+		network = &function.Network{Subnets: props.Subnets, SecurityGroup: props.SecurityGroup}
+	}
 	f := function.New(this, "Function", function.Props{
 		Environment:         env,
 		Name:                "drain",
@@ -121,6 +129,7 @@ func New(scope constructs.Construct, id string, props Props) *Drain {
 		Timeout:             FunctionTimeout,
 		ReservedConcurrency: concurrency,
 		SendsToItself:       true,
+		Network:             network,
 		Variables: map[string]string{
 			spec.VariableQueueURL: d.QueueURL,
 			spec.VariableGroups:   strings.Join(groups, ","),
@@ -152,6 +161,12 @@ func New(scope constructs.Construct, id string, props Props) *Drain {
 		DeadLetterQueue: dead,
 	})
 	return d
+}
+
+// InNetwork tells whether the function runs in the network: it asks applications itself when
+// any fleet has an endpoint for it.
+func InNetwork(fleets map[string]spec.Fleet) bool {
+	return slices.ContainsFunc(slices.Collect(maps.Values(fleets)), func(f spec.Fleet) bool { return f.Drain.Endpoint != "" })
 }
 
 // notificationRole is the role by which Auto Scaling sends a hook's messages, with the

@@ -43,6 +43,31 @@ func TestHandlesNameWhatIsMade(t *testing.T) {
 	}
 }
 
+func TestFunctionStandsInTheNetworkToAskApplications(t *testing.T) {
+	env := prod(t)
+	web := env.Fleets["web"]
+	web.Drain.Endpoint = "/drain/"
+	asked := maps.Clone(env.Fleets)
+	asked["web"] = web
+	subnets := []string{"subnet-0123456789abcdef0", "subnet-0123456789abcdef1"}
+	for _, test := range []struct {
+		fleets map[string]spec.Fleet
+		want   any
+	}{
+		{asked, map[string]any{"SubnetIds": []any{subnets[0], subnets[1]}, "SecurityGroupIds": []any{"sg-0123456789abcdef0"}}},
+		{env.Fleets, nil},
+	} {
+		stack := newStack(t, env)
+		drain.New(stack, "Drain", drain.Props{
+			Environment: env, Entry: entry, Fleets: test.fleets, Subnets: subnets, SecurityGroup: "sg-0123456789abcdef0",
+		})
+		_, code := only(t, template(t, stack), "AWS::Lambda::Function")
+		if diff := cmp.Diff(test.want, code.Properties["VpcConfig"]); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
 func TestQueuesAreEncryptedAndClosed(t *testing.T) {
 	d, resources := newDrain(t, prod(t))
 	for _, name := range []string{d.QueueName, d.DeadLetterQueueName} {

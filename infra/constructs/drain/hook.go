@@ -42,9 +42,10 @@ type HookSettings struct {
 	NotificationMetadata string
 }
 
-// Hook is the lifecycle hook of a fleet's group.
-func Hook(fleet spec.Fleet) HookSettings {
-	metadata, err := json.Marshal(fleet.DrainMetadata())
+// Hook is the lifecycle hook of a fleet's group. The target group, which may be nil, is that
+// of spec.Environment's DrainGroup.
+func Hook(fleet spec.Fleet, group *spec.TargetGroup) HookSettings {
+	metadata, err := json.Marshal(fleet.DrainMetadata(group))
 	if err != nil {
 		panic(fmt.Errorf("write metadata of a lifecycle hook: %w", err))
 	}

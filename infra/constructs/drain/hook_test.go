@@ -3,6 +3,7 @@ package drain_test
 import (
 	"encoding/json"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,20 +16,39 @@ import (
 func TestHookIsAsTheFileSays(t *testing.T) {
 	for _, test := range []struct {
 		drain spec.Drain
+		group *spec.TargetGroup
 		want  drain.HookSettings
 	}{
 		{
 			spec.Drain{Heartbeat: 5 * time.Minute, Maximum: 15 * time.Minute, OnTimeout: spec.DrainContinue},
+			&spec.TargetGroup{Port: 8000},
 			drain.HookSettings{"drain", "autoscaling:EC2_INSTANCE_TERMINATING", 5 * time.Minute, "CONTINUE", `{"heartbeat":"5m0s","maximum":"15m0s","on_timeout":"continue"}`},
 		},
 		{
 			spec.Drain{Heartbeat: 90 * time.Second, Maximum: 48 * time.Hour, OnTimeout: spec.DrainRetain},
+			nil,
 			drain.HookSettings{"drain", "autoscaling:EC2_INSTANCE_TERMINATING", 90 * time.Second, "ABANDON", `{"heartbeat":"1m30s","maximum":"48h0m0s","on_timeout":"retain"}`},
 		},
+		{
+			spec.Drain{Heartbeat: time.Minute, Maximum: time.Hour, OnTimeout: spec.DrainContinue, Endpoint: "/drain/"},
+			&spec.TargetGroup{Port: 8443, Protocol: spec.ProtocolHTTPS},
+			drain.HookSettings{"drain", "autoscaling:EC2_INSTANCE_TERMINATING", time.Minute, "CONTINUE", `{"heartbeat":"1m0s","maximum":"1h0m0s","on_timeout":"continue","endpoint":"/drain/","port":8443,"tls":true}`},
+		},
 	} {
-		if diff := cmp.Diff(test.want, drain.Hook(spec.Fleet{Drain: test.drain})); diff != "" {
+		if diff := cmp.Diff(test.want, drain.Hook(spec.Fleet{Drain: test.drain}, test.group)); diff != "" {
 			t.Error(diff)
 		}
+	}
+}
+
+func TestHookHasRoomForEveryEndpoint(t *testing.T) {
+	fleet := spec.Fleet{Drain: spec.Drain{
+		Heartbeat: spec.MaxHeartbeat - time.Second, Maximum: spec.MaxDrain - time.Second, OnTimeout: spec.DrainContinue,
+		Endpoint: "/" + strings.Repeat("&", spec.MaxDrainEndpoint-1),
+	}}
+	hook := drain.Hook(fleet, &spec.TargetGroup{Port: spec.MaxPort, Protocol: spec.ProtocolHTTPS})
+	if n := len(hook.NotificationMetadata); n > drain.MaxMetadata {
+		t.Errorf("%d characters of metadata, AWS takes %d", n, drain.MaxMetadata)
 	}
 }
 
@@ -70,7 +90,7 @@ func TestLawsOfTime(t *testing.T) {
 		}
 		holds(visibility >= 6*timeout, "a message is back while its step still runs", visibility, timeout)
 		for fleet, f := range env.Fleets {
-			hook := drain.Hook(f)
+			hook := drain.Hook(f, env.DrainGroup(fleet))
 			heartbeat := hook.HeartbeatTimeout
 			var metadata spec.DrainMetadata
 			if err := json.Unmarshal([]byte(hook.NotificationMetadata), &metadata); err != nil {

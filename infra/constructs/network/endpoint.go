@@ -2,6 +2,7 @@ package network
 
 import (
 	"net/netip"
+	"slices"
 
 	cdk "github.com/aws/aws-cdk-go/awscdk/v2"
 	ec2 "github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
@@ -14,11 +15,13 @@ import (
 	"github.com/evenkeel/evenkeel/spec"
 )
 
-// interfaceServices are what is called from within the network: by the health function the
-// first three, by instances their secrets, Session Manager and the log.
+type interfaceService struct{ id, service string }
+
+// interfaceServices are what is called from within the network: by functions the first three,
+// by instances their secrets, Session Manager and the log.
 //
 // https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-privatelink-support.html
-var interfaceServices = []struct{ id, service string }{
+var interfaceServices = []interfaceService{
 	{"LoadBalancing", "elasticloadbalancing"},
 	{"AutoScaling", "autoscaling"},
 	{"EC2", "ec2"},
@@ -43,8 +46,13 @@ func (n *Network) gatewayEndpoint(this constructs.Construct, tables []ec2.CfnRou
 	})
 }
 
-func (n *Network) interfaceEndpoints(this constructs.Construct, env *spec.Environment) {
-	for _, s := range interfaceServices {
+func (n *Network) interfaceEndpoints(this constructs.Construct, props Props) {
+	env := props.Environment
+	services := interfaceServices
+	if props.Queues {
+		services = append(slices.Clip(services), interfaceService{"SQS", "sqs"})
+	}
+	for _, s := range services {
 		ec2.NewCfnVPCEndpoint(this, new(s.id+"Endpoint"), &ec2.CfnVPCEndpointProps{
 			VpcId:             &n.ID,
 			VpcEndpointType:   new("Interface"),

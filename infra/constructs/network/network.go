@@ -17,6 +17,8 @@ type Props struct {
 	Environment *spec.Environment
 	// Functions says whether functions in the network need a security group.
 	Functions bool
+	// Queues says whether one of them sends to queues.
+	Queues bool
 }
 
 // Network is a VPC, its subnets, and the security groups in it.
@@ -41,7 +43,7 @@ func New(scope constructs.Construct, id string, props Props) *Network {
 	}
 	n.Groups = newGroups(this, n, props)
 	if vpc := props.Environment.AWS.VPC; vpc.ID == "" && vpc.InterfaceEndpoints {
-		n.interfaceEndpoints(this, props.Environment)
+		n.interfaceEndpoints(this, props)
 	}
 	return n
 }
