@@ -80,10 +80,19 @@ func run(ctx context.Context, binary, out, only string, rounds int, length time.
 		}
 		fmt.Println(registered)
 	}
+	var starts []functionStart
+	if only == "" || only == functionCase {
+		if starts, err = measureFunctions(ctx, dir); err != nil {
+			return fmt.Errorf("case %s: %w", functionCase, err)
+		}
+		for _, s := range starts {
+			fmt.Println(s)
+		}
+	}
 	if only != "" {
 		return nil
 	}
-	return os.WriteFile(out, []byte(report(results, registered, rounds, length)), 0o644)
+	return os.WriteFile(out, []byte(report(results, registered, starts, rounds, length)), 0o644)
 }
 
 // benchCase is one kind of load.

@@ -9,7 +9,7 @@ import (
 )
 
 // report is the page that the table stands on.
-func report(results []result, registered registration, rounds int, length time.Duration) string {
+func report(results []result, registered registration, starts []functionStart, rounds int, length time.Duration) string {
 	var b strings.Builder
 	b.WriteString("# Benchmarks\n\n<!-- Written by `make bench`. -->\n\n")
 	fmt.Fprintf(&b, "CPU microseconds (user and system) per proxied request, median of %d interleaved rounds of %s. "+
@@ -28,6 +28,10 @@ func report(results []result, registered registration, rounds int, length time.D
 	fmt.Fprintf(&b, "\nUnder the load of case %s, a target is registered and deregistered by the control API every %v, beside 1,000 targets in 100 groups, "+
 		"with a state file: a change takes %v, the 99th percentile of %d changes is %v. The 99th percentile of requests is %v meanwhile, and %v without changes.\n",
 		cases[0].name, registerEvery, registered.median, registered.changes, registered.p99, registered.disturbed, registered.calm)
+	b.WriteString("\nThe functions, from the start of the process to its first question for an event:\n\n| function | median | most | memory | zipped, arm64 |\n|---|---:|---:|---:|---:|\n")
+	for _, s := range starts {
+		fmt.Fprintf(&b, "| %s | %v | %v | %d MiB | %.1f MB |\n", s.name, s.median, s.most, s.memory>>20, float64(s.zipped)/1e6)
+	}
 	return b.String()
 }
 
