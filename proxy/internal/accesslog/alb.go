@@ -16,7 +16,7 @@ func (l *Logger) appendALB(b []byte, x *exchange.Exchange, s *stamps) []byte {
 	b = appendToken(b, r.Type)
 	b = append(s.appendISO(b, r.Ended), ' ')
 	b = appendToken(b, l.names.Load().loadBalancer)
-	b = append(appendAddrPort(b, c.Peer), ' ')
+	b = append(appendAddrPort(b, x.ClientAddr()), ' ')
 	b = appendToken(b, r.TargetAddress)
 	b = append(appendSeconds(b, request), ' ')
 	b = append(appendSeconds(b, target), ' ')

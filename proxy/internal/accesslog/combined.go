@@ -12,7 +12,7 @@ import (
 // https://httpd.apache.org/docs/2.4/logs.html#combined
 func (*Logger) appendCombined(b []byte, x *exchange.Exchange, s *stamps) []byte {
 	r := &x.Record
-	b = appendAddr(b, x.Conn.Peer.Addr())
+	b = appendAddr(b, x.ClientAddr().Addr())
 	b = append(b, " - - ["...)
 	b = append(s.appendCommon(b, r.Ended), `] "`...)
 	if !r.MalformedRequest && len(x.Request.Method) > 0 {

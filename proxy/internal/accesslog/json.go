@@ -22,7 +22,7 @@ func (l *Logger) appendJSON(b []byte, x *exchange.Exchange, s *stamps) []byte {
 	b = appendMember(append(b, '{'), "type", r.Type)
 	b = appendTime(appendKey(b, "time"), r.Ended, s)
 	b = appendMember(b, "elb", l.names.Load().loadBalancer)
-	b = append(appendAddrPort(append(appendKey(b, "client:port"), '"'), c.Peer), '"', ',')
+	b = append(appendAddrPort(append(appendKey(b, "client:port"), '"'), x.ClientAddr()), '"', ',')
 	b = appendMember(b, "target:port", r.TargetAddress)
 	b = append(appendSeconds(appendKey(b, "request_processing_time"), request), ',')
 	b = append(appendSeconds(appendKey(b, "target_processing_time"), target), ',')

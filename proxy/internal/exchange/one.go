@@ -1,6 +1,9 @@
 package exchange
 
-import "slices"
+import (
+	"net/netip"
+	"slices"
+)
 
 // Exchange is one request, its answer and what is known of both. It is reused for
 // every request of a connection; Reset keeps its memory.
@@ -14,6 +17,16 @@ type Exchange struct {
 	// CloseTarget says that the target's connection serves nobody after this exchange: an
 	// ambiguous request may have left the two ends with different ideas of where it ended.
 	CloseTarget bool
+	// Forwarded is the client that a trusted proxy named; the zero value when none did.
+	Forwarded netip.AddrPort
+}
+
+// ClientAddr is who asks: the client that a trusted proxy named, or else the peer.
+func (x *Exchange) ClientAddr() netip.AddrPort {
+	if x.Forwarded.IsValid() {
+		return x.Forwarded
+	}
+	return x.Conn.Peer
 }
 
 // What an exchange keeps for the next one. All but a few requests need less; a head as large
@@ -33,6 +46,7 @@ func (x *Exchange) Reset() {
 	x.Record = Record{Priority: NoRule}
 	x.Arena.Reset()
 	x.CloseTarget = false
+	x.Forwarded = netip.AddrPort{}
 }
 
 // KeepFields empties fields for reuse, or gives them up when they have grown large.

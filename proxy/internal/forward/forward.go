@@ -28,7 +28,7 @@ func (l *Listener) Serve(x *exchange.Exchange) {
 // act matches the request and carries out the rule's action. It returns the status of the
 // answer that the load balancer has to make itself, or 0 when the client has one.
 func (l *Listener) act(x *exchange.Exchange) int {
-	rule, evaluated := l.table.Match(&x.Request, x.Conn.Peer.Addr())
+	rule, evaluated := l.table.Match(&x.Request, x.ClientAddr().Addr())
 	x.Record.Priority, x.Record.RulesEvaluated = rule.Priority, evaluated
 
 	switch rule.Action.Kind {

@@ -148,7 +148,7 @@ func (s *Set) Observe(x *exchange.Exchange) {
 
 	bytes := uint64(max(r.ReceivedBytes, 0)) + uint64(max(r.SentBytes, 0))
 	sh.counters[processedBytes].Add(bytes)
-	if peer := x.Conn.Peer.Addr(); peer.Is6() && !peer.Is4In6() {
+	if peer := x.ClientAddr().Addr(); peer.Is6() && !peer.Is4In6() {
 		sh.add(ipv6Requests)
 		sh.counters[ipv6Bytes].Add(bytes)
 	}
