@@ -165,7 +165,7 @@ func (e *envelope) parse(sent time.Time) (Message, error) {
 			if err := json.Unmarshal(e.Detail, &m.Drain); err != nil {
 				return Message{}, fmt.Errorf("detail: %w", err)
 			}
-			return m, m.Drain.check()
+			return m, m.Drain.checkStep()
 		}
 	}
 	return Message{}, fmt.Errorf("source %.40q and type %.40q are nobody's", e.Source, e.DetailType)
@@ -222,6 +222,17 @@ func (d *Drain) check() error {
 		errs = append(errs, errors.New("started is missing"))
 	}
 	return errors.Join(errs...)
+}
+
+// checkStep is check of our own message, which names no group and no hook while they are
+// not known: after a notice for a spot instance that could not be looked at yet.
+func (d *Drain) checkStep() error {
+	if d.Group == "" && d.Hook == "" {
+		known := *d
+		known.Group, known.Hook = "unknown", "unknown"
+		return known.check()
+	}
+	return d.check()
 }
 
 // eventTime is when an event says that it happened, if that can be, else when it was sent.

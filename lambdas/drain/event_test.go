@@ -158,3 +158,27 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// After a notice for a spot instance that could not be looked at, nobody knows its group yet.
+func TestStepOfAnUnknownGroupIsReadAsWritten(t *testing.T) {
+	want := Drain{Instance: "i-0123456789abcdef0", Started: sentAt, By: sentAt.Add(time.Minute)}
+	body, err := want.step()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := Parse(body, sentAt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(Message{Kind: KindStep, Drain: want}, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	half := want
+	half.Group = "app-prod-web"
+	if body, err = half.step(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Parse(body, sentAt); err == nil || !strings.Contains(err.Error(), "hook") {
+		t.Errorf("a group without a hook: got %v, want an error about the hook", err)
+	}
+}
