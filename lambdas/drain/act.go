@@ -60,8 +60,11 @@ func (f *Function) act(ctx context.Context, s *State, actions []Action) error {
 			}
 			f.Log.InfoContext(ctx, "target deregistered", "instance", s.Instance, "auto_scaling_group", s.Group, "target_group", a.Target.Group, "target_state", a.Target.State)
 		case ActionRequeue:
-			if a.Anew {
+			switch {
+			case a.Anew:
 				s.Started = f.now().Add(a.Delay)
+			case a.Held:
+				s.Started, s.Held = f.now(), true
 			}
 			return f.requeue(ctx, s, a.Delay)
 		}

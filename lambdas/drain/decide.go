@@ -76,8 +76,9 @@ type Action struct {
 	Metric string
 	Target Target
 	Delay  time.Duration
-	// Anew tells that the drain has not begun, so that its time counts from the next look.
-	Anew bool
+	// Anew tells that the drain has not begun, so that its time counts from the next look; Held,
+	// that it was found to have begun, so that it counts from this one.
+	Anew, Held bool
 }
 
 // Results of a lifecycle action.
@@ -169,6 +170,9 @@ var phases = map[string]phase{
 func Decide(s State, now time.Time) []Action {
 	if s.HookGone {
 		return []Action{{Kind: ActionDrop, Reason: reasonHookGone}}
+	}
+	if s.isNews() {
+		s.Started = now // a message that is late or doubled may be much older than the hold
 	}
 	switch {
 	case s.Unseen && s.Group == "":
@@ -394,8 +398,14 @@ func (s *State) requeue(now time.Time, why string) Action {
 	if left := s.Deadline().Sub(now); left > 0 && left < delay {
 		delay = (left + time.Second - 1).Truncate(time.Second)
 	}
-	// An event with a token tells when the hook's hold began. What EC2 gives notice of begins to
-	// drain when it is found held.
-	anew := s.Token == "" && !s.Unseen && phases[s.Lifecycle] != phaseWaiting
-	return Action{Kind: ActionRequeue, Reason: why, Delay: max(delay, time.Second), Anew: anew}
+	a := Action{Kind: ActionRequeue, Reason: why, Delay: max(delay, time.Second)}
+	if s.isNews() && !s.Unseen {
+		a.Held = phases[s.Lifecycle] == phaseWaiting
+		a.Anew = !a.Held
+	}
+	return a
 }
+
+// isNews tells whether a hold on the instance would be news. An event with a token tells when
+// it began. What EC2 gives notice of begins to drain when it is found held.
+func (s *State) isNews() bool { return s.Token == "" && !s.Held }

@@ -88,10 +88,30 @@ func TestDecide(t *testing.T) {
 		"warned long ago":           {time.Hour, web, State{Drain: Drain{By: start.Add(time.Minute)}, Lifecycle: "InService"}, "drop:instance_not_ending"},
 	} {
 		s := test.state
-		s.Group, s.Hook, s.Instance, s.Started, s.Heartbeat, s.Terms = "g", "drain", "i-1", start, start, test.terms
+		s.Group, s.Hook, s.Instance, s.Started, s.Held, s.Heartbeat, s.Terms = "g", "drain", "i-1", start, true, start, test.terms
 		if got := short(Decide(s, start.Add(test.after))); got != test.want {
 			t.Errorf("%s:\ngot  %s\nwant %s", name, got, test.want)
 		}
+	}
+}
+
+// A message without a token that is late, or was doubled, may be older than the hold that it
+// finds: the hold's time has only begun then.
+func TestTimeBeforeTheHoldDoesNotCount(t *testing.T) {
+	s := State{
+		Drain: Drain{Group: "g", Hook: "drain", Instance: "i-1", Started: simulationStart, Heartbeat: simulationStart},
+		Terms: Terms{Heartbeat: 5 * time.Minute, Maximum: 15 * time.Minute, Workers: true, Retain: true}, Lifecycle: "Terminating:Wait",
+	}
+	actions := Decide(s, simulationStart.Add(time.Hour))
+	if got, want := short(actions), "heartbeat:application_may_be_busy requeue(5s):application_may_be_busy"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if last := actions[len(actions)-1]; !last.Held || last.Anew {
+		t.Errorf("got held %v and anew %v, want the hold's time to count from now", last.Held, last.Anew)
+	}
+	s.Lifecycle = "Terminating"
+	if last := Decide(s, simulationStart.Add(time.Hour))[0]; last.Held || !last.Anew {
+		t.Errorf("got held %v and anew %v, want the time not to count yet", last.Held, last.Anew)
 	}
 }
 
@@ -122,7 +142,7 @@ func TestDecisionsHoldForAnyState(t *testing.T) {
 			Terms:     Terms{Heartbeat: 30*time.Second + time.Duration(r.Int64N(int64(2*time.Hour-30*time.Second))), Maximum: time.Duration(1 + r.Int64N(int64(50*time.Hour))), Workers: flip(), Retain: flip()},
 			Lifecycle: states[r.IntN(len(states))], Unseen: flip(), Unhealthy: flip(), TargetsUnseen: flip(),
 		}
-		if flip() {
+		if s.Held = flip(); flip() {
 			s.Token = "t"
 		}
 		if flip() {
@@ -137,6 +157,9 @@ func TestDecisionsHoldForAnyState(t *testing.T) {
 			s.Targets = append(s.Targets, Target{State: targets[r.IntN(len(targets))]})
 		}
 		actions := Decide(s, now)
+		if s.isNews() {
+			s.Started = now
+		}
 		last := actions[len(actions)-1]
 		wrong := func(what string) { t.Fatalf("%s: %s\nstate %+v at %v", what, short(actions), s, now) }
 		for i, a := range actions {

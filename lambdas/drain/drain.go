@@ -18,8 +18,11 @@ type Drain struct {
 	Token string `json:"token,omitempty"`
 	// Metadata of the hook's event, a spec.DrainMetadata.
 	Metadata string `json:"metadata,omitempty"`
-	// Started is when the hook's event happened, or else when the instance was found.
+	// Started is when the hook's event happened, or else when the instance was found held.
 	Started time.Time `json:"started"`
+	// Held tells that it was found held at Started; without a token, the hook's hold may not
+	// have begun before.
+	Held bool `json:"held,omitempty"`
 	// Heartbeat is when the hook's timeout began to run the last time, as far as known.
 	Heartbeat time.Time `json:"heartbeat,omitzero"`
 	// By is when EC2 takes the instance back, if it said so.

@@ -18,7 +18,7 @@ func (f *Function) reconcile(ctx context.Context) error {
 	for i := range groups {
 		var lost []Drain
 		for _, instance := range groups[i].Instances {
-			d := Drain{Group: aws.ToString(groups[i].AutoScalingGroupName), Hook: f.Hook, Instance: aws.ToString(instance.InstanceId), Started: now}
+			d := Drain{Group: aws.ToString(groups[i].AutoScalingGroupName), Hook: f.Hook, Instance: aws.ToString(instance.InstanceId), Started: now, Held: true}
 			if phases[string(instance.LifecycleState)] == phaseWaiting && !f.memory.hasEnded(d.Instance, now) && !f.memory.isElsewhere(&d, now) {
 				lost = append(lost, d)
 			}
