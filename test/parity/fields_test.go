@@ -29,7 +29,7 @@ var oneSided = map[string]string{
 	"ResponseTime": "of alarms", "Notify": "of alarms", "Slack": "of alarms",
 	"DNS":            "a record of Route 53",
 	"ACMCertificate": "a certificate of ACM; the container reads files",
-	"Edge":           "CloudFront; this version's container accepts it and warns", "Compression": "of the edge", "Static": "of the edge", "CacheBehavior": "of the edge", "CacheKey": "of the edge",
+	"Compression":    "CloudFront's; this version's container accepts it and warns", "Static": "of the edge", "CacheBehavior": "of the edge", "CacheKey": "of the edge",
 	"WAF": "the web ACL; this version's container accepts it and warns", "RateLimit": "of the firewall", "IPSet": "of the firewall", "GeoMatch": "of the firewall",
 	"HealthAggregate.CheckPath":                    "the function on AWS asks targets; the container makes the document of its own checks",
 	"Environment.HealthAggregate":                  "see HealthAggregate",
@@ -45,7 +45,7 @@ var oneSided = map[string]string{
 	"TargetGroup.TargetType":        "a target of the container is an address",
 	"TargetGroup.CrossZone":         "the container has no zone of its own",
 	"TargetGroupHealth.DNSFailover": "DNS of zones is AWS's", "Environment.Fleets": "see Fleet", "Environment.Data": "see Data",
-	"Environment.DNS": "see DNS", "Environment.Edge": "see Edge", "Environment.WAF": "see WAF",
+	"Environment.DNS": "see DNS", "Environment.WAF": "see WAF",
 
 	// The container only.
 	"Proxy": "how the container binds and logs", "Admin": "of proxy", "LogFile": "of proxy", "ELBv2API": "of proxy",

@@ -2,7 +2,8 @@
 //
 //  1. judge: desync tier, framing, header hygiene, canonical host and path (judge.go).
 //  2. match: the listener's rules by priority, then the rule's transforms (forward.go).
-//  3. act: redirect, fixed response, or forward (forward.go).
+//  3. act: redirect, fixed response, or forward, in place of which the edge may answer
+//     (forward.go). It decorates the client for all of an exchange.
 //  4. pick: the target group by weight or cookie, the target by cookie or algorithm
 //     (pick.go).
 //  5. send: the head with the fields an ALB adds (request.go), the body beside it

@@ -14,7 +14,7 @@ import (
 
 // Serve takes one request through its life.
 func (l *Listener) Serve(x *exchange.Exchange) {
-	x.Record.Type = l.logType(x)
+	l.begin(x)
 	status := l.judge(x)
 	if status == 0 {
 		status = l.act(x)
@@ -40,6 +40,26 @@ func (l *Listener) act(x *exchange.Exchange) int {
 		return 0
 	case routing.KindForward:
 	}
+	if l.edge != nil {
+		if b := l.edge.Match(x.Request.Path); b != nil {
+			return b.Serve(x, l.origin(rule))
+		}
+	}
+	return l.transformAndForward(x, rule)
+}
+
+// origin is what the edge gets answers from, for a request that rule forwards.
+func (l *Listener) origin(rule *routing.Rule) *exchange.Origin {
+	return &exchange.Origin{
+		Forward: func(x *exchange.Exchange) int { return l.transformAndForward(x, rule) },
+		Server:  l.maker.ServerName,
+		Date:    date(time.Now()),
+		Managed: l.managed,
+	}
+}
+
+// transformAndForward carries out a forward action.
+func (l *Listener) transformAndForward(x *exchange.Exchange, rule *routing.Rule) int {
 	x.Record.Actions |= exchange.ActionForward
 	if status := l.transform(x, rule); status != 0 {
 		return status
@@ -149,7 +169,7 @@ func (l *Listener) RequestTimeout(x *exchange.Exchange) {
 
 // PlainHTTP answers a client that spoke HTTP on an HTTPS listener.
 func (l *Listener) PlainHTTP(x *exchange.Exchange) {
-	x.Record.Type = l.logType(x)
+	l.begin(x)
 	x.Request.Close = true
 	l.reply(x, l.maker.PlainHTTP(x, date(time.Now())))
 	l.account(x)
@@ -157,14 +177,25 @@ func (l *Listener) PlainHTTP(x *exchange.Exchange) {
 
 // Refuse answers a request that the front end could not turn into an exchange.
 func (l *Listener) Refuse(x *exchange.Exchange, status int) {
-	x.Record.Type = l.logType(x)
+	l.begin(x)
 	x.Record.MalformedRequest = true
 	x.Request.Close = true
 	l.refuse(x, status)
 	l.account(x)
 }
 
+// begin is what every exchange begins with, as account is its end.
+func (l *Listener) begin(x *exchange.Exchange) {
+	x.Record.Type = l.logType(x)
+	if l.edge != nil {
+		l.edge.Wrap(x)
+	}
+}
+
 func (l *Listener) account(x *exchange.Exchange) {
+	if l.edge != nil {
+		l.edge.Unwrap(x)
+	}
 	x.Record.Ended = time.Now()
 	l.svc.Account(x)
 }

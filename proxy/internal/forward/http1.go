@@ -54,7 +54,7 @@ func (s *session) overHTTP1() int {
 // the stream is free for another request then, and work for a target must not pile up. Of
 // an HTTP/1 client it takes a look at the socket to know, which fill does now and then.
 func (s *session) heedClient() (stop func() bool) {
-	client, ok := s.x.Client.(interface{ Context() context.Context })
+	client, ok := exchange.Innermost(s.x.Client).(interface{ Context() context.Context })
 	if !ok {
 		return stopped
 	}

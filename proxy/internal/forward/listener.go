@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/evenkeel/evenkeel/proxy/internal/answer"
+	"github.com/evenkeel/evenkeel/proxy/internal/edge"
 	"github.com/evenkeel/evenkeel/proxy/internal/exchange"
 	"github.com/evenkeel/evenkeel/proxy/internal/routing"
 	"github.com/evenkeel/evenkeel/proxy/internal/sticky"
@@ -26,6 +27,8 @@ type Listener struct {
 	svc    *Services
 	table  *routing.Table
 	groups map[string]*target.Group
+	// edge is nil when the environment has none.
+	edge *edge.Site
 
 	name       string
 	port       int
@@ -37,8 +40,9 @@ type Listener struct {
 	dnsName []byte
 }
 
-// NewListener compiles l. groups holds every target group of env by name.
-func NewListener(env *spec.Environment, l *spec.Listener, groups map[string]*target.Group, svc *Services) (*Listener, error) {
+// NewListener compiles l. groups holds every target group of env by name; site is nil when env
+// has no edge.
+func NewListener(env *spec.Environment, l *spec.Listener, groups map[string]*target.Group, site *edge.Site, svc *Services) (*Listener, error) {
 	table, err := routing.Compile(l)
 	if err != nil {
 		return nil, fmt.Errorf("listener %s: %w", l.Name, err)
@@ -51,6 +55,7 @@ func NewListener(env *spec.Environment, l *spec.Listener, groups map[string]*tar
 		svc:        svc,
 		table:      table,
 		groups:     groups,
+		edge:       site,
 		name:       l.Name,
 		port:       l.Port,
 		https:      l.Protocol == spec.ProtocolHTTPS,

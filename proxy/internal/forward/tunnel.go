@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/evenkeel/evenkeel/proxy/internal/exchange"
 	"github.com/evenkeel/evenkeel/proxy/internal/wire"
 )
 
@@ -24,7 +25,7 @@ type hijacker interface {
 func (s *session) tunnel() {
 	x := s.x
 	s.keep = false
-	h, ok := x.Client.(hijacker)
+	h, ok := exchange.Innermost(x.Client).(hijacker)
 	if !ok {
 		x.Client.Abort()
 		return

@@ -68,7 +68,7 @@ type attemptKey struct{}
 func (c *TargetConns) Do(ctx context.Context, x *exchange.Exchange, fields []exchange.Field, idle time.Duration, onHead func(*exchange.Response)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	if cl, ok := x.Client.(interface{ Context() context.Context }); ok {
+	if cl, ok := exchange.Innermost(x.Client).(interface{ Context() context.Context }); ok {
 		defer context.AfterFunc(cl.Context(), func() { cancel(ErrClient) })()
 	}
 	a := &attempt{client: x.Client}

@@ -19,6 +19,7 @@ import (
 	"github.com/evenkeel/evenkeel/proxy/internal/accesslog"
 	"github.com/evenkeel/evenkeel/proxy/internal/admin"
 	"github.com/evenkeel/evenkeel/proxy/internal/answer"
+	"github.com/evenkeel/evenkeel/proxy/internal/edge"
 	"github.com/evenkeel/evenkeel/proxy/internal/elbv2api"
 	"github.com/evenkeel/evenkeel/proxy/internal/forward"
 	"github.com/evenkeel/evenkeel/proxy/internal/health"
@@ -65,9 +66,10 @@ type Server struct {
 	nextShard atomic.Uint32
 	stopping  atomic.Bool
 
-	// mu is held while the description is changed. env, listeners and reloads belong to it.
+	// mu is held while the description is changed. env, site, listeners and reloads belong to it.
 	mu        sync.Mutex
 	env       *spec.Environment
+	site      *edge.Site           // nil without an edge
 	listeners map[string]*listener // by address
 	// leaving are listeners that a reload removed and whose connections finish.
 	leaving map[*listener]struct{}
@@ -207,6 +209,10 @@ func (s *Server) apply(env *spec.Environment) error {
 // it, as far as nothing of that has changed.
 func (s *Server) swap(env *spec.Environment, keep bool) (err error) {
 	groups := map[string]*target.Group{}
+	site, err := s.siteOf(env, keep)
+	if err != nil {
+		return err
+	}
 	plans := make([]*plan, 0, len(env.LoadBalancer.Listeners))
 	defer func() {
 		if err != nil {
@@ -225,7 +231,7 @@ func (s *Server) swap(env *spec.Environment, keep bool) (err error) {
 			p.forward, p.security = l.current.Load(), l.security.Load()
 			continue
 		}
-		if p.forward, err = forward.NewListener(env, p.spec, groups, &s.services); err != nil {
+		if p.forward, err = forward.NewListener(env, p.spec, groups, site, &s.services); err != nil {
 			return err
 		}
 		if keep && l != nil && s.sameSecurity(env, p.spec) {
@@ -257,6 +263,7 @@ func (s *Server) swap(env *spec.Environment, keep bool) (err error) {
 	s.logs.Rename(env.LoadBalancerID(), env.DNSName())
 	s.maxConnections.Store(int64(env.Proxy.MaxConnections))
 	s.publish(plans)
+	s.site = site
 	if s.env != nil {
 		s.warnOfRestart(env)
 	}

@@ -1,0 +1,64 @@
+package edge
+
+import (
+	"sync"
+	"time"
+
+	"github.com/evenkeel/evenkeel/proxy/internal/exchange"
+	"github.com/evenkeel/evenkeel/proxy/internal/wire"
+)
+
+// client is the decorated client of one exchange. Clients are pooled.
+type client struct {
+	exchange.Client
+	site *Site
+	x    *exchange.Exchange
+}
+
+var _ exchange.Decorator = (*client)(nil)
+
+var clients = sync.Pool{New: func() any { return new(client) }}
+
+// Wrap puts the edge between x and its client, until Unwrap.
+func (s *Site) Wrap(x *exchange.Exchange) {
+	c := clients.Get().(*client)
+	c.Client, c.site, c.x = x.Client, s, x
+	x.Client = c
+}
+
+// Unwrap takes the edge away from between x and its client, when the answer is through.
+func (s *Site) Unwrap(x *exchange.Exchange) {
+	c, ok := x.Client.(*client)
+	if !ok {
+		return
+	}
+	x.Client = c.Client
+	*c = client{}
+	clients.Put(c)
+}
+
+// Unwrap implements exchange.Decorator.
+func (c *client) Unwrap() exchange.Client { return c.Client }
+
+// WriteHead implements exchange.Client.
+func (c *client) WriteHead(r *exchange.Response, body []byte, more bool) error {
+	c.site.setHeaders(r)
+	return c.Client.WriteHead(r, body, more)
+}
+
+// splicer is a client whose connection can take a body inside the kernel.
+type splicer interface {
+	Spliceable() bool
+	SpliceBody(src *wire.Conn, n int64, silence time.Duration) (int64, error)
+}
+
+// Spliceable reports whether SpliceBody may be used for this answer.
+func (c *client) Spliceable() bool {
+	s, ok := c.Client.(splicer)
+	return ok && s.Spliceable()
+}
+
+// SpliceBody moves n bytes of the answer's body from src within the kernel.
+func (c *client) SpliceBody(src *wire.Conn, n int64, silence time.Duration) (int64, error) {
+	return c.Client.(splicer).SpliceBody(src, n, silence)
+}
