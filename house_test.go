@@ -54,7 +54,7 @@ const mayImport = `
 
 	# A request's life.
 	INTERNAL/edge: INTERNAL/exchange INTERNAL/routing INTERNAL/wire spec
-	INTERNAL/forward: INTERNAL/answer INTERNAL/balance INTERNAL/desync INTERNAL/edge INTERNAL/exchange INTERNAL/http1 INTERNAL/http2 INTERNAL/routing INTERNAL/sticky INTERNAL/target INTERNAL/targetconn INTERNAL/wire spec
+	INTERNAL/forward: aggregate INTERNAL/answer INTERNAL/balance INTERNAL/desync INTERNAL/edge INTERNAL/exchange INTERNAL/http1 INTERNAL/http2 INTERNAL/routing INTERNAL/sticky INTERNAL/target INTERNAL/targetconn INTERNAL/wire spec
 
 	# What stands around it.
 	INTERNAL/accesslog: INTERNAL/exchange spec
@@ -95,7 +95,7 @@ const mayImport = `
 	CONSTRUCTS/edge: infra/convert infra/nag spec
 	CONSTRUCTS/alarm: infra/convert infra/nag spec
 	CONSTRUCTS/dashboard: CONSTRUCTS/alarm spec
-	infra/refusal: CONSTRUCTS/loadbalancer spec
+	infra/refusal: spec
 	infra/stacks: CONSTRUCTS/alarm CONSTRUCTS/dashboard CONSTRUCTS/data CONSTRUCTS/drain CONSTRUCTS/edge CONSTRUCTS/fleet CONSTRUCTS/health CONSTRUCTS/loadbalancer CONSTRUCTS/network CONSTRUCTS/waf infra/refusal spec
 	infra: infra/nag infra/refusal infra/stacks spec
 `

@@ -83,6 +83,7 @@ func (e *Environment) complete() {
 	}
 	e.Data.complete()
 	e.AWS.VPC.complete()
+	e.HealthAggregate.Replacement.complete()
 	for name, f := range e.Fleets {
 		f.complete()
 		e.Fleets[name] = f

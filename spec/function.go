@@ -20,6 +20,10 @@ const (
 	VariableLoadBalancer = "LOAD_BALANCER"
 	// VariableHealthPath is the path, with its query, of the application's own deep check.
 	VariableHealthPath = "HEALTH_PATH"
+	// VariableReplacementsPerHour and VariableReplacementZoneQuorum are those of Replacement; not
+	// set where no instance is to be replaced.
+	VariableReplacementsPerHour   = "SET_INSTANCE_HEALTH_PER_HOUR"
+	VariableReplacementZoneQuorum = "SET_INSTANCE_HEALTH_ZONE_QUORUM"
 )
 
 // Variables of the agent on an instance.
@@ -85,6 +89,10 @@ func (e *Environment) DrainGroup(fleet string) *TargetGroup {
 // AggregatePath is the path, and no other, at which the health of an environment is served:
 // by the health function behind the load balancer, and by the container itself.
 const AggregatePath = "/health/aggregate"
+
+// AggregatePriority is that of the rule by which HTTPS listeners serve it: before all of the
+// file, of which none has it on AWS.
+const AggregatePriority = 1
 
 // HealthInterval is the time between two measurements of the health function.
 const HealthInterval = time.Minute

@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/evenkeel/evenkeel/infra/constructs/loadbalancer"
 	"github.com/evenkeel/evenkeel/spec"
 )
 
@@ -47,7 +46,7 @@ func (i inspector) place() {
 	}
 	for n := range i.env.LoadBalancer.Listeners {
 		for m, r := range i.env.LoadBalancer.Listeners[n].Rules {
-			if r.Priority == loadbalancer.AggregatePriority {
+			if r.Priority == spec.AggregatePriority {
 				i.report.Refuse(fmt.Sprintf("load_balancer.listeners[%d].rules[%d].priority", n, m), "is kept for "+spec.AggregatePath+" on AWS", strconv.Itoa(r.Priority), "2 or more")
 			}
 		}

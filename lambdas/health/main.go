@@ -47,16 +47,6 @@ type settings struct {
 	mend mendLimits
 }
 
-// Variables that nobody sets unless broken instances are to be replaced.
-const (
-	// variableMendBudget is how many instances may be replaced in an hour, by whomever: 1 to
-	// 100. Default: none.
-	variableMendBudget = "SET_INSTANCE_HEALTH_PER_HOUR"
-	// variableMendQuorum is the share of its instances, in percent, that each zone of the fleet
-	// must have left that pass their own check: 51 to 100. It comes with the budget.
-	variableMendQuorum = "SET_INSTANCE_HEALTH_ZONE_QUORUM"
-)
-
 // read checks all variables, and reports all that is wrong with them.
 func read(getenv func(string) string) (settings, error) {
 	var problems []string
@@ -82,8 +72,11 @@ func read(getenv func(string) string) (settings, error) {
 		}
 		return n
 	}
-	if getenv(variableMendBudget)+getenv(variableMendQuorum) != "" {
-		s.mend = mendLimits{perHour: number(variableMendBudget, 1, 100), quorum: number(variableMendQuorum, 51, 100)}
+	if getenv(spec.VariableReplacementsPerHour)+getenv(spec.VariableReplacementZoneQuorum) != "" {
+		s.mend = mendLimits{
+			perHour: number(spec.VariableReplacementsPerHour, 1, spec.MaxReplacements),
+			quorum:  number(spec.VariableReplacementZoneQuorum, spec.MinZoneQuorum, 100),
+		}
 	}
 	if len(problems) > 0 {
 		return settings{}, fmt.Errorf("read variables: %s", strings.Join(problems, "; "))

@@ -29,9 +29,9 @@ func allow(this constructs.Construct, f *function.Function, env *spec.Environmen
 
 	actions := f.Allow("LifecycleActions", iam.NewPolicyStatement(&iam.PolicyStatementProps{
 		Actions:   jsii.Strings("autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"),
-		Resources: groupARNs(stack, groups),
+		Resources: function.GroupARNs(stack, groups),
 	}))
-	nag.Acknowledge(actions, "AwsSolutions-IAM5", "The * stands for the id that AWS gives a group when it is made; the groups' names, which are unique in a region, are written out.")
+	nag.Acknowledge(actions, "AwsSolutions-IAM5", function.AnyGroupID)
 
 	f.Describe("DescribeGroups", "Auto Scaling",
 		"autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeAutoScalingInstances", "autoscaling:DescribeLifecycleHooks")
@@ -50,18 +50,4 @@ func allow(this constructs.Construct, f *function.Function, env *spec.Environmen
 		}},
 	}))
 	nag.Acknowledge(targets, "AwsSolutions-IAM5", "Target groups are made after the drain and their names by AWS; the tags that only this environment's resources have stand in for the ARNs.")
-}
-
-// groupARNs are made of names: the groups are made after the drain.
-func groupARNs(stack cdk.Stack, groups []string) *[]*string {
-	list := make([]*string, len(groups))
-	for i, name := range groups {
-		list[i] = stack.FormatArn(&cdk.ArnComponents{
-			Service:      new("autoscaling"),
-			Resource:     new("autoScalingGroup"),
-			ResourceName: new("*:autoScalingGroupName/" + name),
-			ArnFormat:    cdk.ArnFormat_COLON_RESOURCE_NAME,
-		})
-	}
-	return &list
 }

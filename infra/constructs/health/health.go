@@ -4,12 +4,17 @@
 package health
 
 import (
+	"maps"
+	"slices"
+	"strconv"
 	"time"
 
 	cdk "github.com/aws/aws-cdk-go/awscdk/v2"
 	elbv2 "github.com/aws/aws-cdk-go/awscdk/v2/awselasticloadbalancingv2"
+	iam "github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	lambda "github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
 
 	"github.com/evenkeel/evenkeel/infra/constructs/function"
 	"github.com/evenkeel/evenkeel/infra/convert"
@@ -72,11 +77,8 @@ func New(scope constructs.Construct, id string, props Props) *Health {
 		Memory:              memory,
 		Timeout:             FunctionTimeout,
 		ReservedConcurrency: concurrency,
-		Variables: map[string]string{
-			spec.VariableLoadBalancer: env.LoadBalancer.Name,
-			spec.VariableHealthPath:   env.HealthAggregate.CheckPath,
-		},
-		Network: &function.Network{Subnets: props.Subnets, SecurityGroup: props.SecurityGroup},
+		Variables:           variables(env),
+		Network:             &function.Network{Subnets: props.Subnets, SecurityGroup: props.SecurityGroup},
 		// A measurement is of its moment: one that failed is reported, and the next one made.
 		Async: &function.Async{MaximumAge: spec.HealthInterval, Retries: 0, DeadLetterQueue: dead},
 	})
@@ -89,6 +91,10 @@ func New(scope constructs.Construct, id string, props Props) *Health {
 	f.Describe("DescribeGroups", "Auto Scaling", "autoscaling:DescribeAutoScalingGroups")
 	f.Describe("DescribeInstances", "EC2", "ec2:DescribeInstances")
 
+	if env.HealthAggregate.Replacement.PerHour > 0 {
+		allowReplacement(f, cdk.Stack_Of(this), env)
+	}
+
 	function.NewSchedule(this, "Measure", function.ScheduleProps{
 		Environment:     env,
 		Name:            "health",
@@ -100,6 +106,36 @@ func New(scope constructs.Construct, id string, props Props) *Health {
 	})
 	h.TargetGroupARN = *targetGroup(this, f).AttrTargetGroupArn()
 	return h
+}
+
+// variables tell the function what to measure, and whether to have instances replaced.
+func variables(env *spec.Environment) map[string]string {
+	v := map[string]string{
+		spec.VariableLoadBalancer: env.LoadBalancer.Name,
+		spec.VariableHealthPath:   env.HealthAggregate.CheckPath,
+	}
+	if r := env.HealthAggregate.Replacement; r.PerHour > 0 {
+		v[spec.VariableReplacementsPerHour] = strconv.Itoa(r.PerHour)
+		v[spec.VariableReplacementZoneQuorum] = strconv.Itoa(r.ZoneQuorum)
+	}
+	return v
+}
+
+// allowReplacement lets the function tell Auto Scaling that instances of these groups are not
+// healthy, and count those that were replaced.
+//
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2autoscaling.html
+func allowReplacement(f *function.Function, stack cdk.Stack, env *spec.Environment) {
+	var groups []string
+	for _, name := range slices.Sorted(maps.Keys(env.Fleets)) {
+		groups = append(groups, env.ResourceName(name))
+	}
+	policy := f.Allow("Replacement", iam.NewPolicyStatement(&iam.PolicyStatementProps{
+		Actions:   jsii.Strings("autoscaling:SetInstanceHealth"),
+		Resources: function.GroupARNs(stack, groups),
+	}))
+	nag.Acknowledge(policy, "AwsSolutions-IAM5", function.AnyGroupID)
+	f.Describe("DescribeReplacements", "Auto Scaling", "autoscaling:DescribeScalingActivities")
 }
 
 // targetGroup has the function as its one target. Its health is not checked: with no other

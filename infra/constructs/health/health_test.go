@@ -53,12 +53,8 @@ func newHealth(t *testing.T) (*spec.Environment, *health.Health, map[string]reso
 	h := health.New(stack, "Health", health.Props{
 		Environment: env, Entry: entry, Subnets: []string{"subnet-0123456789abcdef0", "subnet-0123456789abcdef1"}, SecurityGroup: "sg-0123456789abcdef0",
 	})
-	text, err := json.Marshal(assertions.Template_FromStack(stack, nil).ToJSON())
-	if err != nil {
-		t.Fatal(err)
-	}
 	var parsed struct{ Resources map[string]resource }
-	if err := json.Unmarshal(text, &parsed); err != nil {
+	if err := json.Unmarshal([]byte(templateText(t, stack)), &parsed); err != nil {
 		t.Fatal(err)
 	}
 	return env, h, parsed.Resources
@@ -220,4 +216,35 @@ func TestFunctionOnlyReads(t *testing.T) {
 	if diff := cmp.Diff(want, may); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// By default the function only looks; what it may do beyond that follows from the file.
+func TestReplacementIsAllowedOnlyIfAskedFor(t *testing.T) {
+	const action = "autoscaling:SetInstanceHealth"
+	env, stack := newStack(t)
+	props := health.Props{Environment: env, Entry: entry, Subnets: []string{"subnet-0123456789abcdef0", "subnet-0123456789abcdef1"}, SecurityGroup: "sg-0123456789abcdef0"}
+	health.New(stack, "Health", props)
+	if text := templateText(t, stack); strings.Contains(text, action) || strings.Contains(text, spec.VariableReplacementsPerHour) {
+		t.Error("the function may replace instances, and nobody asked for that")
+	}
+
+	env, stack = newStack(t)
+	env.HealthAggregate.Replacement = spec.Replacement{PerHour: 2, ZoneQuorum: 60}
+	props.Environment = env
+	health.New(stack, "Health", props)
+	text := templateText(t, stack)
+	for _, want := range []string{action, `"SET_INSTANCE_HEALTH_PER_HOUR":"2"`, `"SET_INSTANCE_HEALTH_ZONE_QUORUM":"60"`, "autoScalingGroupName/" + env.ResourceName("web")} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the template lacks %s", want)
+		}
+	}
+}
+
+func templateText(t *testing.T, stack cdk.Stack) string {
+	t.Helper()
+	text, err := json.Marshal(assertions.Template_FromStack(stack, nil).ToJSON())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }

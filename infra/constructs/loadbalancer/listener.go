@@ -13,10 +13,6 @@ import (
 	"github.com/evenkeel/evenkeel/spec"
 )
 
-// AggregatePriority is that of the health aggregate's rule: before all of the file, of which
-// package refusal keeps it free.
-const AggregatePriority = 1
-
 // newListener makes one listener, its further certificates and its rules.
 func (b *LoadBalancer) newListener(this constructs.Construct, props Props, l *spec.Listener) {
 	env := props.Environment
@@ -46,7 +42,7 @@ func (b *LoadBalancer) newListener(this constructs.Construct, props Props, l *sp
 	if props.Aggregate != nil && l.Protocol == spec.ProtocolHTTPS {
 		elbv2.NewCfnListenerRule(this, new("Rule-"+l.Name+"-health-aggregate"), &elbv2.CfnListenerRuleProps{
 			ListenerArn: listener.Ref(),
-			Priority:    jsii.Number(AggregatePriority),
+			Priority:    jsii.Number(spec.AggregatePriority),
 			Conditions: convert.Union(&elbv2.CfnListenerRule_RuleConditionProperty{
 				Field:             new("path-pattern"),
 				PathPatternConfig: &elbv2.CfnListenerRule_PathPatternConfigProperty{Values: jsii.Strings(props.Aggregate.Path)},

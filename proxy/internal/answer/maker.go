@@ -11,6 +11,8 @@
 package answer
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/evenkeel/evenkeel/proxy/internal/exchange"
@@ -97,6 +99,23 @@ func (m *Maker) Fixed(x *exchange.Exchange, f *routing.FixedResponse, date []byt
 		exchange.Field{ID: exchange.FieldContentType, Name: nameContentType, Value: contentType},
 		exchange.Field{ID: exchange.FieldContentLength, Name: nameContentLength, Value: length})
 	return end(x, f.Body)
+}
+
+// Document answers with a body that was made elsewhere and its fields, in order of their
+// names. Status 204 has no body.
+func (m *Maker) Document(x *exchange.Exchange, status int, header map[string]string, body, date []byte) []byte {
+	m.begin(x, status, date)
+	r := &x.Response
+	for _, name := range slices.Sorted(maps.Keys(header)) {
+		r.Fields = append(r.Fields, exchange.Field{ID: exchange.Identify([]byte(name)), Name: []byte(name), Value: []byte(header[name])})
+	}
+	if status == 204 {
+		r.NoBody = true
+		return nil
+	}
+	r.Fields = append(r.Fields,
+		exchange.Field{ID: exchange.FieldContentLength, Name: nameContentLength, Value: x.Arena.End(strconv.AppendInt(x.Arena.Begin(), int64(len(body)), 10))})
+	return end(x, body)
 }
 
 // begin replaces the response and adds the fields that every answer has.

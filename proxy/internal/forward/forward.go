@@ -28,6 +28,10 @@ func (l *Listener) Serve(x *exchange.Exchange) {
 // act matches the request and carries out the rule's action. It returns the status of the
 // answer that the load balancer has to make itself, or 0 when the client has one.
 func (l *Listener) act(x *exchange.Exchange) int {
+	if l.asksForAggregate(x) {
+		l.aggregate(x)
+		return 0
+	}
 	rule, evaluated := l.table.Match(&x.Request, x.ClientAddr().Addr())
 	x.Record.Priority, x.Record.RulesEvaluated = rule.Priority, evaluated
 

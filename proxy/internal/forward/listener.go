@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/evenkeel/evenkeel/aggregate"
 	"github.com/evenkeel/evenkeel/proxy/internal/answer"
 	"github.com/evenkeel/evenkeel/proxy/internal/edge"
 	"github.com/evenkeel/evenkeel/proxy/internal/exchange"
@@ -17,6 +18,8 @@ import (
 type Services struct {
 	Maker  answer.Maker
 	Sealer *sticky.Sealer
+	// Aggregate makes the document of the environment's health; nil for no such document.
+	Aggregate func(method string) *aggregate.Answer
 	// Account is told of every exchange once its last byte is on the wire. It keeps nothing of it.
 	Account func(x *exchange.Exchange)
 }

@@ -1,10 +1,22 @@
 package server
 
 import (
+	"sync"
 	"time"
 
 	"github.com/evenkeel/evenkeel/aggregate"
 )
+
+// aggregateAge is how old a document may be that is served again: anybody may ask for it, and
+// with a thousand targets it takes milliseconds to make.
+const aggregateAge = time.Second
+
+// aggregateMemo is the last document.
+type aggregateMemo struct {
+	mu       sync.Mutex
+	document *aggregate.Document
+	made     time.Time
+}
 
 // Aggregate answers a request for the document of the environment's health, which is made of
 // the present state: what the health function serves on AWS. The container asks no target
@@ -14,6 +26,17 @@ func (s *Server) Aggregate(method string) *aggregate.Answer {
 		return refusal
 	}
 	now := time.Now()
+	m := &s.aggregated
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if age := now.Sub(m.made); m.document == nil || age < 0 || age >= aggregateAge {
+		m.document, m.made = s.observe(now), now
+	}
+	return m.document.Answer(method, now)
+}
+
+// observe makes the document.
+func (s *Server) observe(now time.Time) *aggregate.Document {
 	s.mu.Lock()
 	env := s.env
 	s.mu.Unlock()
@@ -28,5 +51,5 @@ func (s *Server) Aggregate(method string) *aggregate.Answer {
 		}
 		o.Groups = append(o.Groups, group)
 	}
-	return aggregate.Build(o, env.Alarms.HealthyTargets).Answer(method, now)
+	return aggregate.Build(o, env.Alarms.HealthyTargets)
 }

@@ -86,6 +86,8 @@ type Server struct {
 	// handedOver says that another process has the listening sockets too.
 	handedOver atomic.Bool
 
+	aggregated aggregateMemo
+
 	stopChecks context.CancelFunc
 	background sync.WaitGroup
 }
@@ -122,6 +124,8 @@ func New(env *spec.Environment, options Options) (*Server, error) {
 		Maker:   answer.Maker{ServerName: env.Proxy.ServerName},
 		Sealer:  sealer,
 		Account: s.account,
+		// By a listener, it is asked for by anybody.
+		Aggregate: s.Aggregate,
 	}
 	s.registry = target.NewRegistry(target.Options{Logger: s.logger})
 	s.checker = health.NewChecker(health.Options{Registry: s.registry, Logger: s.logger, Log: s.logCheck})
