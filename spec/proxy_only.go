@@ -193,7 +193,8 @@ type TargetProxyOnly struct {
 	// Backup targets serve only when every other target is out. Default false.
 	Backup bool `yaml:"backup"`
 	// MaxConnections bounds concurrent requests to the target: 1 to 100000, or 0 for no bound.
-	// Default 0.
+	// Others take what is beyond; when all have as much as they may, the request waits in the
+	// queue, or is answered with 503. Default 0. nginx: max_conns; HAProxy: maxconn.
 	MaxConnections int `yaml:"max_connections"`
 }
 
@@ -226,9 +227,6 @@ func (e *Environment) NotServed() []string {
 		add(field(at, "retries"), !p.Retries.absent())
 		add(field(at, "headers"), len(p.Headers) > 0)
 		add(field(at, "discovery"), !p.Discovery.absent())
-		for j := range e.TargetGroups[i].Targets {
-			add(field(element(field(group, "targets"), j), "proxy_only.max_connections"), e.TargetGroups[i].Targets[j].ProxyOnly.MaxConnections > 0)
-		}
 	}
 	add("edge.compression", e.Edge.Compression.Enabled)
 	add("edge.static", len(e.Edge.Static) > 0)

@@ -53,7 +53,7 @@ func BenchmarkNew(b *testing.B) {
 		for _, name := range names {
 			b.Run(fmt.Sprintf("%s/%d", name, n), func(b *testing.B) {
 				for b.Loop() {
-					if _, err := balance.New(name, targets, nil); err != nil {
+					if _, err := balance.New(name, targets, balance.Options{}); err != nil {
 						b.Fatal(err)
 					}
 				}

@@ -34,7 +34,7 @@ func weighing(weights ...int) []balance.Target {
 
 func algorithm(t testing.TB, name string, targets []balance.Target, cursor *balance.Cursor) balance.Algorithm {
 	t.Helper()
-	a, err := balance.New(name, targets, cursor)
+	a, err := balance.New(name, targets, balance.Options{Cursor: cursor})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func TestNamesAreThoseOfTheEnvironment(t *testing.T) {
 
 func TestUnknownAlgorithm(t *testing.T) {
 	for _, name := range []string{"", "ROUND_ROBIN", "random"} {
-		_, err := balance.New(name, group(2), nil)
+		_, err := balance.New(name, group(2), balance.Options{})
 		if err == nil {
 			t.Fatalf("%q is an algorithm", name)
 		}
@@ -91,7 +91,7 @@ func TestUnknownAlgorithm(t *testing.T) {
 				t.Errorf("%q does not name %s", err, known)
 			}
 		}
-		if _, err := balance.New(name, nil, nil); err == nil {
+		if _, err := balance.New(name, nil, balance.Options{}); err == nil {
 			t.Errorf("%q is an algorithm for no targets", name)
 		}
 	}

@@ -90,7 +90,7 @@ func TestLeastOutstandingRequestsSeesChanges(t *testing.T) {
 }
 
 func TestLeastOutstandingRequestsNeedsCounters(t *testing.T) {
-	_, err := balance.New(balance.LeastOutstandingRequests, []balance.Target{group(1)[0], {Weight: 1}}, nil)
+	_, err := balance.New(balance.LeastOutstandingRequests, []balance.Target{group(1)[0], {Weight: 1}}, balance.Options{})
 	if err == nil || !strings.Contains(err.Error(), "target 1 has no counters") {
 		t.Errorf("got %v", err)
 	}

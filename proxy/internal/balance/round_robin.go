@@ -5,25 +5,43 @@ package balance
 //
 // https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-target-group-attributes.html#modify-routing-algorithm
 type roundRobin struct {
+	gate
 	cursor *Cursor
-	count  uint64
 	// turns is whose turn it is, over and over; nil when all weigh the same and turns are
 	// taken in order.
 	turns []uint32
 }
 
-func newRoundRobin(targets []Target, cursor *Cursor) (Algorithm, error) {
-	r := roundRobin{cursor: cursor, count: uint64(len(targets)), turns: schedule(targets)}
+func newRoundRobin(targets []Target, o Options) (Algorithm, error) {
+	r := roundRobin{gate: newGate(targets), cursor: o.Cursor, turns: schedule(targets)}
 	if s := newSlowStart(r, targets); s != nil {
 		return s, nil
 	}
 	return &r, nil
 }
 
-func (r *roundRobin) Pick(Facts) int {
+// maxPassed bounds the turns of targets without room that are passed on for one pick: so
+// many that those with room keep their shares, however many have none.
+const maxPassed = 64
+
+func (r *roundRobin) Pick(f Facts) int {
+	i := r.turn()
+	if r.free(&f) || r.open(i, &f) {
+		return i
+	}
+	for range maxPassed {
+		if i = r.turn(); r.open(i, &f) {
+			return i
+		}
+	}
+	return r.after(int(r.cursor.tick()%uint64(r.count)), &f)
+}
+
+// turn returns whose turn it is, and passes it on.
+func (r *roundRobin) turn() int {
 	tick := r.cursor.tick()
 	if r.turns == nil {
-		return int(tick % r.count)
+		return int(tick % uint64(r.count))
 	}
 	return int(r.turns[tick%uint64(len(r.turns))])
 }

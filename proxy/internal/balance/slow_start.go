@@ -60,6 +60,9 @@ func (s *slowStart) Pick(f Facts) int {
 	random := f.Random
 	for range maxTries {
 		i := s.roundRobin.Pick(f)
+		if i < 0 {
+			return i
+		}
 		share := s.ramps[i].share(f.Now)
 		if share == 1 {
 			return i
@@ -69,24 +72,29 @@ func (s *slowStart) Pick(f Facts) int {
 			return i
 		}
 	}
-	return s.draw(f.Now, unit(scramble(random)))
+	return s.draw(&f, unit(scramble(random)))
 }
 
 // draw picks by the shares themselves, which is what passing turns on comes to in the end.
 // It counts for a group in which nearly all, or all, have just begun.
-func (s *slowStart) draw(now time.Time, point float64) int {
+func (s *slowStart) draw(f *Facts, point float64) int {
 	var sum float64
 	for i := range s.ramps {
-		sum += s.ramps[i].weight * s.ramps[i].share(now)
+		if s.open(i, f) {
+			sum += s.ramps[i].weight * s.ramps[i].share(f.Now)
+		}
 	}
 	point *= sum
 	for i := range s.ramps {
-		point -= s.ramps[i].weight * s.ramps[i].share(now)
+		if !s.open(i, f) {
+			continue
+		}
+		point -= s.ramps[i].weight * s.ramps[i].share(f.Now)
 		if point < 0 {
 			return i
 		}
 	}
-	return len(s.ramps) - 1
+	return s.after(0, f) // what had room a moment ago has none any more
 }
 
 // share is how much of its turns the target takes: above 0, and at most 1.

@@ -1,6 +1,9 @@
 package balance
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 // weightedRandom picks by chance: each target with the share that its weight, lowered by
 // anomaly mitigation, has in the sum of all.
@@ -12,7 +15,10 @@ import "math/bits"
 //
 // https://doi.org/10.1109/32.92917
 type weightedRandom struct {
+	gate
 	places []place
+	// weights are the targets', lowered by anomaly mitigation.
+	weights []float64
 }
 
 // place is shared by the target of its index and another.
@@ -22,14 +28,15 @@ type place struct {
 	other uint32
 }
 
-func newWeightedRandom(targets []Target, _ *Cursor) (Algorithm, error) {
+func newWeightedRandom(targets []Target, _ Options) (Algorithm, error) {
 	count := len(targets)
-	w := &weightedRandom{places: make([]place, count)}
-	weights, sum := make([]float64, count), 0.0
+	w := &weightedRandom{gate: newGate(targets), places: make([]place, count), weights: make([]float64, count)}
+	sum := 0.0
 	for i := range targets {
-		weights[i] = float64(targets[i].weight()) * targets[i].mitigation()
-		sum += weights[i]
+		w.weights[i] = float64(targets[i].weight()) * targets[i].mitigation()
+		sum += w.weights[i]
 	}
+	weights := slices.Clone(w.weights)
 	// A target that needs less than a place leaves the rest of it to one that needs more.
 	var less, more []uint32
 	for i := range weights {
@@ -54,14 +61,50 @@ func newWeightedRandom(targets []Target, _ *Cursor) (Algorithm, error) {
 	return w, nil
 }
 
-// Pick takes the place from the upper bits of the random number, as it were, and the part of
-// it from the lower.
 func (w *weightedRandom) Pick(f Facts) int {
-	i, part := bits.Mul64(f.Random, uint64(len(w.places)))
+	i := w.draw(f.Random)
+	if w.free(&f) {
+		return i
+	}
+	random := f.Random
+	for range maxTries {
+		if w.open(i, &f) {
+			return i
+		}
+		random = scramble(random)
+		i = w.draw(random)
+	}
+	return w.among(&f, unit(scramble(random)))
+}
+
+// draw takes the place from the upper bits of the random number, as it were, and the part of
+// it from the lower.
+func (w *weightedRandom) draw(random uint64) int {
+	i, part := bits.Mul64(random, uint64(len(w.places)))
 	if p := &w.places[i]; part >= p.own {
 		return int(p.other)
 	}
 	return int(i)
+}
+
+// among draws from those that may be picked, when they are few.
+func (w *weightedRandom) among(f *Facts, point float64) int {
+	var sum float64
+	for i := range w.weights {
+		if w.open(i, f) {
+			sum += w.weights[i]
+		}
+	}
+	point *= sum
+	for i := range w.weights {
+		if !w.open(i, f) {
+			continue
+		}
+		if point -= w.weights[i]; point < 0 {
+			return i
+		}
+	}
+	return w.after(0, f) // what had room a moment ago has none any more
 }
 
 // mitigation is Mitigation within its range.

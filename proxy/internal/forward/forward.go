@@ -123,7 +123,6 @@ func (l *Listener) forward(x *exchange.Exchange, f *routing.Forward) int {
 	x.Record.TargetAddress, x.Record.TargetZone = t.Address, t.Zone
 	x.Record.FailOpen = snapshot.FailOpen
 
-	t.Begin()
 	s := newSession(l, x, cfg, t, st)
 	if t.HTTP2 != nil {
 		status = s.overHTTP2()

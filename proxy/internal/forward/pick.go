@@ -70,15 +70,16 @@ type stickiness struct {
 	moved bool
 }
 
-// pickTarget returns the target: the one that the client's cookie names if it may serve,
-// or one by the group's algorithm; nil when there is none.
+// pickTarget returns the target: the one that the client's cookie names if it may serve
+// and has room, or one by the group's algorithm; nil when there is none. The request has begun
+// at the target.
 func (l *Listener) pickTarget(x *exchange.Exchange, f *routing.Forward, snapshot *target.Snapshot) (*target.Target, stickiness) {
 	st := stickiness{group: f.Stickiness > 0}
 	cfg := snapshot.Config
 	if cfg.Stickiness.Type != "" {
 		address, ok := l.stuckTarget(x, cfg)
 		if ok {
-			if t := snapshot.Holds(address); t != nil {
+			if t := snapshot.Holds(address); t != nil && t.Begin() {
 				return t, st
 			}
 			st.moved = true
@@ -89,7 +90,12 @@ func (l *Listener) pickTarget(x *exchange.Exchange, f *routing.Forward, snapshot
 			x.Record.NonStickyApp = true
 		}
 	}
-	return snapshot.Pick(balance.Facts{Now: x.Record.Created, Random: random()}), st
+	for {
+		t, _ := snapshot.Pick(balance.Facts{Now: x.Record.Created, Random: random()})
+		if t == nil || t.Begin() {
+			return t, st
+		}
+	}
 }
 
 // stuckTarget returns the address that the client's cookie names.

@@ -94,7 +94,7 @@ func (b *bench) states() map[string]targethealth.State {
 func (b *bench) serving() []string {
 	ids := map[string]bool{}
 	for i := range 200 {
-		if t := b.group().Snapshot().Pick(balance.Facts{Now: time.Now(), Random: uint64(i) << 40}); t != nil {
+		if t, _ := b.group().Snapshot().Pick(balance.Facts{Now: time.Now(), Random: uint64(i) << 40}); t != nil {
 			ids[t.ID] = true
 		}
 	}

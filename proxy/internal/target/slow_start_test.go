@@ -17,7 +17,7 @@ func (b *bench) share(id string) float64 {
 	random := uint64(1)
 	for range 10000 {
 		random = random*6364136223846793005 + 1442695040888963407
-		if t := b.group().Snapshot().Pick(balance.Facts{Now: time.Now(), Random: random}); t.ID == id {
+		if t, _ := b.group().Snapshot().Pick(balance.Facts{Now: time.Now(), Random: random}); t.ID == id {
 			n++
 		}
 	}

@@ -17,20 +17,35 @@ type Snapshot struct {
 	targets   []*Target
 	algorithm balance.Algorithm
 	// byAddress finds the target that a stickiness cookie names.
-	byAddress map[string]*Target
+	byAddress map[string]int
 }
 
-// Pick returns the target that the group's algorithm chooses; nil when there is none.
-func (s *Snapshot) Pick(f balance.Facts) *Target {
+// Pick returns the target that the group's algorithm chooses and its index, for
+// [balance.Facts.Except]; or nil, and [balance.None] or [balance.Full].
+func (s *Snapshot) Pick(f balance.Facts) (*Target, int) {
 	i := s.algorithm.Pick(f)
 	if i < 0 {
-		return nil
+		return nil, i
 	}
-	return s.targets[i]
+	return s.targets[i], i
 }
 
-// Holds returns the target of that address if it may get requests; else nil.
-func (s *Snapshot) Holds(address []byte) *Target { return s.byAddress[string(address)] }
+// Holds returns the target of that address if it may get requests; else nil. It does not
+// look whether the target has room.
+func (s *Snapshot) Holds(address []byte) *Target {
+	if i, ok := s.byAddress[string(address)]; ok {
+		return s.targets[i]
+	}
+	return nil
+}
+
+// Index returns the index of a target that the snapshot holds, for [balance.Facts.Except].
+func (s *Snapshot) Index(t *Target) int {
+	if i, ok := s.byAddress[t.Address]; ok {
+		return i
+	}
+	return balance.None
+}
 
 // build makes the snapshot of members.
 func build(cfg *Config, members []*member, cursor *balance.Cursor) (*Snapshot, error) {
@@ -55,20 +70,21 @@ func build(cfg *Config, members []*member, cursor *balance.Cursor) (*Snapshot, e
 
 	candidates := make([]balance.Target, len(serving))
 	s.targets = make([]*Target, len(serving))
-	s.byAddress = make(map[string]*Target, len(serving))
+	s.byAddress = make(map[string]int, len(serving))
 	for i, m := range serving {
 		s.targets[i] = m.target
-		s.byAddress[m.target.Address] = m.target
+		s.byAddress[m.target.Address] = i
 		candidates[i] = balance.Target{
 			Weight:     m.target.Weight,
 			Counters:   &m.target.counters,
+			Limit:      m.target.MaxConnections,
 			RampFrom:   m.rampFrom,
 			Ramp:       m.ramp,
 			Mitigation: m.mitigation,
 		}
 	}
 	var err error
-	s.algorithm, err = balance.New(cfg.Algorithm, candidates, cursor)
+	s.algorithm, err = balance.New(cfg.Algorithm, candidates, balance.Options{Cursor: cursor})
 	return s, err
 }
 

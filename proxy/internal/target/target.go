@@ -44,6 +44,8 @@ type Registration struct {
 	Weight int
 	// Backup says that the target serves only when no other can.
 	Backup bool
+	// MaxConnections is the most requests that the target has at once; 0 for no bound.
+	MaxConnections int
 }
 
 // registrationOf is how g registers t.
@@ -58,6 +60,8 @@ func registrationOf(g *spec.TargetGroup, t *spec.Target) Registration {
 		Zone:    t.AvailabilityZone,
 		Weight:  t.ProxyOnly.Weight,
 		Backup:  t.ProxyOnly.Backup,
+
+		MaxConnections: t.ProxyOnly.MaxConnections,
 	}
 }
 
@@ -67,10 +71,31 @@ type traffic struct {
 	draining atomic.Bool
 }
 
-// Begin counts a request that the target was chosen for; End follows.
-func (t *Target) Begin() {
-	t.counters.Outstanding.Add(1)
+// Begin counts a request that the target was chosen for; End follows. It returns false, and
+// End does not follow, when others were faster and the target has its MaxConnections.
+func (t *Target) Begin() bool {
+	if t.MaxConnections > 0 {
+		if !t.beginWithin(int64(t.MaxConnections)) {
+			return false
+		}
+	} else {
+		t.counters.Outstanding.Add(1)
+	}
 	t.counters.Requests.Add(1)
+	return true
+}
+
+// beginWithin counts a request unless that makes more than most.
+func (t *Target) beginWithin(most int64) bool {
+	for {
+		n := t.counters.Outstanding.Load()
+		if n >= most {
+			return false
+		}
+		if t.counters.Outstanding.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
 }
 
 // End counts its end. status is the target's, 0 for none; connectError says that no
