@@ -39,6 +39,7 @@ const mayImport = `
 	# What all of the proxy speaks in, and what only decides.
 	INTERNAL/exchange:
 	INTERNAL/http1: INTERNAL/exchange
+	INTERNAL/client: INTERNAL/exchange
 	INTERNAL/desync: INTERNAL/exchange
 	INTERNAL/routing: INTERNAL/exchange spec
 	INTERNAL/answer: INTERNAL/exchange INTERNAL/routing
@@ -54,7 +55,7 @@ const mayImport = `
 
 	# A request's life.
 	INTERNAL/edge: INTERNAL/exchange INTERNAL/routing INTERNAL/wire spec
-	INTERNAL/forward: aggregate INTERNAL/answer INTERNAL/balance INTERNAL/desync INTERNAL/edge INTERNAL/exchange INTERNAL/http1 INTERNAL/http2 INTERNAL/routing INTERNAL/sticky INTERNAL/target INTERNAL/targetconn INTERNAL/wire spec
+	INTERNAL/forward: aggregate INTERNAL/answer INTERNAL/balance INTERNAL/client INTERNAL/desync INTERNAL/edge INTERNAL/exchange INTERNAL/http1 INTERNAL/http2 INTERNAL/routing INTERNAL/sticky INTERNAL/target INTERNAL/targetconn INTERNAL/wire spec
 
 	# What stands around it.
 	INTERNAL/accesslog: INTERNAL/exchange spec
@@ -104,7 +105,7 @@ var mayImportInFull = strings.NewReplacer("INTERNAL", "proxy/internal", "CONSTRU
 
 // pure packages decide and do nothing else: no sockets, clocks, loggers or chance, so that
 // a table of inputs and outputs tests all of them.
-var pure = []string{"proxy/internal/answer", "proxy/internal/balance", "proxy/internal/desync", "proxy/internal/http1", "proxy/internal/routing"}
+var pure = []string{"proxy/internal/answer", "proxy/internal/balance", "proxy/internal/client", "proxy/internal/desync", "proxy/internal/http1", "proxy/internal/routing"}
 
 // impure is what a pure package cannot import.
 var impure = []string{"crypto/rand", "log", "log/slog", "math/rand", "math/rand/v2", "net", "net/http", "os"}

@@ -75,7 +75,7 @@ func TestNotServed(t *testing.T) {
 		"target_groups[0].proxy_only.retries", "target_groups[0].proxy_only.headers", "target_groups[0].proxy_only.discovery",
 		"edge.compression", "edge.static", "edge.cache", "edge.error_pages",
 		"waf.managed", "waf.rate_limits", "waf.ip_sets", "waf.geo_match",
-		"proxy.trusted_proxies", "proxy.admin.users",
+		"proxy.admin.users",
 	}
 	if diff := cmp.Diff(want, load(t, filepath.Join("testdata", "whole.yaml")).NotServed()); diff != "" {
 		t.Error(diff)

@@ -30,7 +30,11 @@ type Proxy struct {
 	ConnectionLog LogFile `yaml:"connection_log"`
 	// HealthCheckLog has a line for each check of a target. Default: off.
 	HealthCheckLog LogFile `yaml:"health_check_log"`
-	// TrustedProxies are blocks of addresses whose X-Forwarded-For is believed. Default: none.
+	// TrustedProxies are blocks of addresses of proxies before this one, whose word is taken
+	// for who the client is: the last address of X-Forwarded-For that is in none of them. Rules
+	// (source_ip), logs and metrics go by it. What these proxies say in X-Forwarded-Proto and
+	// X-Forwarded-Port is passed on; anyone else's is replaced. At most 1000. nginx:
+	// set_real_ip_from with real_ip_recursive. Default: none.
 	TrustedProxies []string `yaml:"trusted_proxies"`
 	// MaxConnections bounds open client connections: 1 to 10000000; more are refused and
 	// counted. Default 65536.
@@ -59,6 +63,8 @@ const (
 	DefaultServerName     = "awselb/2.0"
 	DefaultMaxConnections = 65536
 	MaxMaxConnections     = 10_000_000
+	// MaxTrustedProxies has room for the blocks of any network of proxies that publishes them.
+	MaxTrustedProxies = 1000
 	// MinStickinessKey is how many bytes a key has at least: as many as the cipher's.
 	MinStickinessKey = 32
 )
@@ -76,7 +82,7 @@ func (p *Proxy) limits() limits {
 		"bind":            each(that("an address and a port such as 0.0.0.0:80 or [::]:80", isListenAddress)),
 		"server_name":     like(optionalValueShape, "visible ASCII and spaces inside"),
 		"stickiness_keys": each(that(fmt.Sprintf("file:PATH, env:NAME or at least %d bytes", MinStickinessKey), isStickinessKey)),
-		"trusted_proxies": each(that("a block such as 10.0.0.0/8", isCIDR)),
+		"trusted_proxies": both(atMost(MaxTrustedProxies), each(that("a block such as 10.0.0.0/8", isCIDR))),
 		"max_connections": between(1, MaxMaxConnections),
 	}
 }

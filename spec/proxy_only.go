@@ -237,7 +237,6 @@ func (e *Environment) NotServed() []string {
 	add("waf.rate_limits", len(e.WAF.RateLimits) > 0)
 	add("waf.ip_sets", len(e.WAF.IPSets) > 0)
 	add("waf.geo_match", !e.WAF.GeoMatch.absent())
-	add("proxy.trusted_proxies", len(e.Proxy.TrustedProxies) > 0)
 	add("proxy.admin.users", len(e.Proxy.Admin.Users) > 0)
 	return paths
 }

@@ -88,8 +88,8 @@ type Condition struct {
 	HTTPRequestMethod []string `yaml:"http_request_method"`
 	// QueryString matches pairs of the query, in any case. At most three.
 	QueryString []QueryStringKey `yaml:"query_string"`
-	// SourceIP matches the address that the connection comes from, never X-Forwarded-For. At
-	// most five blocks.
+	// SourceIP matches the address that the connection comes from, never X-Forwarded-For,
+	// unless proxy.trusted_proxies has that address. At most five blocks.
 	SourceIP []string `yaml:"source_ip"`
 }
 

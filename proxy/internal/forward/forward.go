@@ -15,6 +15,9 @@ import (
 // Serve takes one request through its life.
 func (l *Listener) Serve(x *exchange.Exchange) {
 	l.begin(x)
+	if l.trusted != nil {
+		x.Forwarded = l.trusted.Forwarded(x.Conn.Peer.Addr(), x.Request.Fields)
+	}
 	status := l.judge(x)
 	if status == 0 {
 		status = l.act(x)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/evenkeel/evenkeel/aggregate"
 	"github.com/evenkeel/evenkeel/proxy/internal/answer"
+	"github.com/evenkeel/evenkeel/proxy/internal/client"
 	"github.com/evenkeel/evenkeel/proxy/internal/edge"
 	"github.com/evenkeel/evenkeel/proxy/internal/exchange"
 	"github.com/evenkeel/evenkeel/proxy/internal/routing"
@@ -41,6 +42,8 @@ type Listener struct {
 	// managed are the response fields that replace a target's own.
 	managed []exchange.Field
 	dnsName []byte
+	// trusted are the proxies that are believed who the client is; nil for none.
+	trusted *client.Blocks
 }
 
 // NewListener compiles l. groups holds every target group of env by name; site is nil when env
@@ -49,6 +52,10 @@ func NewListener(env *spec.Environment, l *spec.Listener, groups map[string]*tar
 	table, err := routing.Compile(l)
 	if err != nil {
 		return nil, fmt.Errorf("listener %s: %w", l.Name, err)
+	}
+	trusted, err := client.NewBlocks(env.Proxy.TrustedProxies)
+	if err != nil {
+		return nil, fmt.Errorf("proxy.trusted_proxies: %w", err)
 	}
 	maker := svc.Maker
 	if !l.ServerHeader {
@@ -66,6 +73,7 @@ func NewListener(env *spec.Environment, l *spec.Listener, groups map[string]*tar
 		maker:      maker,
 		managed:    managedFields(&l.ResponseHeaders),
 		dnsName:    []byte(env.DNSName()),
+		trusted:    trusted,
 	}, nil
 }
 

@@ -29,13 +29,10 @@ var (
 func (l *Listener) requestFields(dst []exchange.Field, x *exchange.Exchange) []exchange.Field {
 	r := &x.Request
 	dst = l.appendForwardedFor(dst, x)
-	proto := valueHTTP
-	if l.https {
-		proto = valueHTTPS
-	}
+	proto, port := l.cameTo(x)
 	dst = append(dst,
 		exchange.Field{ID: exchange.FieldXForwardedProto, Name: nameXFProto, Value: proto},
-		exchange.Field{ID: exchange.FieldXForwardedPort, Name: nameXFPort, Value: x.Arena.End(strconv.AppendInt(x.Arena.Begin(), int64(l.port), 10))},
+		exchange.Field{ID: exchange.FieldXForwardedPort, Name: nameXFPort, Value: port},
 		exchange.Field{ID: exchange.FieldHost, Name: nameHost, Value: x.Arena.End(routing.AppendForwardedHost(x.Arena.Begin(), r, l.attributes.PreserveHostHeader, l.port))},
 		exchange.Field{ID: exchange.FieldXAmznTraceID, Name: nameTrace, Value: x.Record.TraceID})
 	tlsFields := l.attributes.TLSVersionAndCipherSuite
@@ -63,6 +60,31 @@ func (l *Listener) requestFields(dst []exchange.Field, x *exchange.Exchange) []e
 		dst = append(dst, *f)
 	}
 	return dst
+}
+
+// cameTo returns the values of X-Forwarded-Proto and X-Forwarded-Port: the listener's, which
+// replace the client's as on an ALB, unless a trusted proxy knows better what the client
+// connected to. One that names a scheme and no port means the scheme's own.
+func (l *Listener) cameTo(x *exchange.Exchange) (proto, port []byte) {
+	proto = valueHTTP
+	if l.https {
+		proto = valueHTTPS
+	}
+	number := l.port
+	if l.trusted != nil {
+		peer, fields := x.Conn.Peer.Addr(), x.Request.Fields
+		port = l.trusted.Port(peer, fields)
+		if named := l.trusted.Proto(peer, fields); named != nil && !bytes.Equal(named, proto) {
+			proto, number = named, 80
+			if bytes.Equal(named, valueHTTPS) {
+				number = 443
+			}
+		}
+	}
+	if port == nil {
+		port = x.Arena.End(strconv.AppendInt(x.Arena.Begin(), int64(number), 10))
+	}
+	return proto, port
 }
 
 // appendForwardedFor appends X-Forwarded-For as the load balancer's mode asks.

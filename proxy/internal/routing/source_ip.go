@@ -7,7 +7,7 @@ import (
 	"github.com/evenkeel/evenkeel/proxy/internal/exchange"
 )
 
-// sourceIP matches the TCP peer, never X-Forwarded-For.
+// sourceIP matches the client's address: the TCP peer, or whom a trusted proxy names.
 type sourceIP []netip.Prefix
 
 func newSourceIP(blocks []string) (condition, error) {
