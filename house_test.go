@@ -70,7 +70,7 @@ const mayImport = `
 	# The program.
 	INTERNAL/demo: INTERNAL/certs environments spec
 	INTERNAL/agent: spec
-	INTERNAL/command: INTERNAL/admin INTERNAL/agent INTERNAL/demo INTERNAL/server INTERNAL/tlspolicy INTERNAL/watch spec
+	INTERNAL/command: INTERNAL/admin INTERNAL/agent INTERNAL/demo INTERNAL/edge INTERNAL/server INTERNAL/tlspolicy INTERNAL/watch spec
 	proxy: INTERNAL/command
 
 	# The functions on AWS.
@@ -117,7 +117,7 @@ var netHTTP = []string{
 }
 
 // netHTTPNames are the packages that take nothing but names of statuses and formats from it.
-var netHTTPNames = []string{"lambdas/health", "proxy/internal/accesslog", "proxy/internal/forward"}
+var netHTTPNames = []string{"lambdas/health", "proxy/internal/accesslog", "proxy/internal/edge", "proxy/internal/forward"}
 
 // source is one Go file.
 type source struct {

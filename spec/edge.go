@@ -21,8 +21,14 @@ type Edge struct {
 	// underscores: x_xss_protection. For those that a listener can set, the listener is the
 	// place. Default: none.
 	ResponseHeaders map[string]string `yaml:"response_headers"`
-	// ErrorPages are files to answer with instead of a status's own page, by status: 400, 403,
-	// 404, 405, 414, 416, 500, 501, 502, 503 or 504. Default: none.
+	// ErrorPages are files to answer with in place of what a target or the load balancer says with
+	// a status, by status: 400, 403, 404, 405, 414, 416, 500, 501, 502, 503 or 504. A path is
+	// absolute, or starts at the environment file's folder; a file has at most 1 MiB. The
+	// Content-Type is by the file's ending. Without a Cache-Control of the answer, nobody keeps the
+	// page. Answers to gRPC calls stay as they are. On AWS a page is in the directory of a path of
+	// static. nginx: error_page with proxy_intercept_errors. Default: none.
+	//
+	// https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/GeneratingCustomErrorResponses.html
 	ErrorPages map[string]string `yaml:"error_pages"`
 }
 
@@ -43,6 +49,9 @@ const (
 	DefaultCompressionSize = 1000
 	MaxCompressionSize     = 10_000_000
 )
+
+// MaxErrorPage bounds the file of an error page, which the container keeps in memory: 1 MiB.
+const MaxErrorPage = 1 << 20
 
 var (
 	edgeHeaderShape = regexp.MustCompile(`^[a-z0-9]+(_[a-z0-9]+)*$`)

@@ -231,7 +231,6 @@ func (e *Environment) NotServed() []string {
 	add("edge.compression", e.Edge.Compression.Enabled)
 	add("edge.static", len(e.Edge.Static) > 0)
 	add("edge.cache", len(e.Edge.Cache) > 0)
-	add("edge.error_pages", len(e.Edge.ErrorPages) > 0)
 	add("waf.default_action", e.WAF.DefaultAction == WAFBlock)
 	add("waf.managed", len(e.WAF.Managed) > 0)
 	add("waf.rate_limits", len(e.WAF.RateLimits) > 0)

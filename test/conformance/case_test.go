@@ -31,6 +31,7 @@ type caseFile struct {
 	Environment  tree                       `json:"environment"`
 	Targets      map[string]targetPlan      `json:"targets"`
 	Certificates map[string]certificatePlan `json:"certificates"`
+	Files        map[string]string          `json:"files"`
 	IPv6         bool                       `json:"ipv6"`
 	Cases        []*testCase                `json:"cases"`
 }

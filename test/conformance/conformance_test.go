@@ -102,7 +102,8 @@ func (s *suite) plan(c *testCase) systemPlan {
 	p := systemPlan{
 		environment: c.Environment.over(c.file.Environment.over(s.base)),
 		targets:     map[string]targetPlan{}, certificates: map[string]certificatePlan{},
-		ipv6: c.IPv6 || c.file.IPv6,
+		files: c.file.Files,
+		ipv6:  c.IPv6 || c.file.IPv6,
 	}
 	for _, targets := range []map[string]targetPlan{c.file.Targets, c.Targets} {
 		for id, t := range targets {
@@ -122,8 +123,9 @@ func (p systemPlan) key() string {
 		E tree
 		T map[string]targetPlan
 		C map[string]certificatePlan
+		F map[string]string
 		I bool
-	}{p.environment, p.targets, p.certificates, p.ipv6})
+	}{p.environment, p.targets, p.certificates, p.files, p.ipv6})
 	if err != nil {
 		panic(err)
 	}

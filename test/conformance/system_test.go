@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -26,6 +27,7 @@ type systemPlan struct {
 	environment  tree
 	targets      map[string]targetPlan
 	certificates map[string]certificatePlan
+	files        map[string]string
 	ipv6         bool
 }
 
@@ -123,6 +125,7 @@ func (s *system) start() {
 		harness.WriteCertificate(s, s.dir, name, c)
 		s.certificate[name] = c.Certificate[0]
 	}
+	s.writeFiles()
 	s.environment = s.plan.environment
 	s.startTargets()
 	s.write()
@@ -133,6 +136,23 @@ func (s *system) start() {
 	s.process.WaitListening(s.admin)
 	s.waitChecked()
 	s.ready = true
+}
+
+// modified is when the files of all cases were last modified.
+var modified = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// writeFiles makes the files that the environment names, in its folder.
+func (s *system) writeFiles() {
+	for name, text := range s.plan.files {
+		text, err := variables{}.exact(text)
+		if err != nil {
+			s.Fatal(err)
+		}
+		path := filepath.Join(s.dir, filepath.FromSlash(name))
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644), os.Chtimes(path, modified, modified)); err != nil {
+			s.Fatal(err)
+		}
+	}
 }
 
 func (s *system) file() string { return filepath.Join(s.dir, "conformance.yaml") }

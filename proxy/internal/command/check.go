@@ -2,8 +2,10 @@ package command
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 
+	"github.com/evenkeel/evenkeel/proxy/internal/edge"
 	"github.com/evenkeel/evenkeel/proxy/internal/tlspolicy"
 	"github.com/evenkeel/evenkeel/spec"
 )
@@ -15,8 +17,8 @@ type checkCommand struct {
 // Help is what `evenkeel check --help` adds.
 func (checkCommand) Help() string {
 	return `Each problem is a line, file:line:column: path: what is wrong. A line with "warning:" is of
-what is legal and likely meant otherwise, or of what this program does less than an ALB; it
-fails nothing. A file without problems is ok.`
+what is legal and likely meant otherwise, of what this program does less than an ALB, or of
+files that the edge would need here; it fails nothing. A file without problems is ok.`
 }
 
 // Run prints all that is wrong with all files at once.
@@ -30,7 +32,7 @@ func (c checkCommand) Run(s *streams) error {
 		}
 	}
 	for _, file := range c.Files {
-		_, problems, warnings := checkEnvironment(file)
+		_, problems, warnings := checkEnvironment(file, edge.Warn(filepath.Dir(file)))
 		for _, p := range problems {
 			say(p.Error())
 		}
@@ -46,9 +48,10 @@ func (c checkCommand) Run(s *streams) error {
 	return verdict
 }
 
-// checkEnvironment holds a file to what an environment can say and this program can do.
-func checkEnvironment(file string) (env *spec.Environment, problems, warnings spec.Problems) {
-	return spec.Check(file, inspectSSLPolicies, spec.WarnOfNotServed)
+// checkEnvironment holds a file to what an environment can say and this program can do, and to
+// the files that it names.
+func checkEnvironment(file string, files spec.Inspection) (env *spec.Environment, problems, warnings spec.Problems) {
+	return spec.Check(file, inspectSSLPolicies, spec.WarnOfNotServed, files)
 }
 
 // warning is a problem as a line that says that it is none, where compilers say it.

@@ -90,6 +90,18 @@ DIR/a.yaml: ok
 `, "")
 }
 
+// TestFilesOfTheEdge: where a file is checked only, what it names need not be there; where it
+// is served, it must.
+func TestFilesOfTheEdge(t *testing.T) {
+	dir := folder(t, "a.yaml", good+"edge:\n  error_pages: {\"503\": 503.html, \"404\": 404.html}\n", "404.html", "gone")
+	const problem = `edge.error_pages.503: cannot be read: no such file or directory%s (got "503.html", want a file of at most 1048576 bytes)`
+	expect(t, dir, "check DIR/a.yaml", 0, "DIR/a.yaml:6:24: warning: "+fmt.Sprintf(problem, " here")+"\nDIR/a.yaml: ok\n", "")
+	status, _, stderr := run(t, dir, "serve", "DIR/a.yaml")
+	if want := "DIR/a.yaml:6:24: " + fmt.Sprintf(problem, ""); status != 1 || !strings.Contains(stderr, want) {
+		t.Errorf("status %d: %s\nwant %s", status, stderr, want)
+	}
+}
+
 func TestCheckWarnsOfWhatAPolicyLacks(t *testing.T) {
 	at := `DIR/a.yaml:4:62: warning: load_balancer.listeners[0].ssl_policy: `
 	for policy, want := range map[string]string{

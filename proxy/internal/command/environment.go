@@ -4,13 +4,14 @@ import (
 	"log/slog"
 	"path/filepath"
 
+	"github.com/evenkeel/evenkeel/proxy/internal/edge"
 	"github.com/evenkeel/evenkeel/spec"
 )
 
 // loadEnvironment reads an environment file and the base that it extends. The error is
 // everything that is wrong with them; what is legal and likely meant otherwise is logged.
 func loadEnvironment(file string, logger *slog.Logger) (*spec.Environment, error) {
-	env, problems, warnings := checkEnvironment(file)
+	env, problems, warnings := checkEnvironment(file, edge.Inspect(filepath.Dir(file)))
 	if len(problems) > 0 {
 		return nil, problems
 	}
@@ -20,8 +21,8 @@ func loadEnvironment(file string, logger *slog.Logger) (*spec.Environment, error
 	return env, nil
 }
 
-// filesOf lists what an environment was made of: the file, its base, and the certificates
-// that its listeners name.
+// filesOf lists what an environment was made of: the file, its base, the certificates that its
+// listeners name, and error pages.
 func filesOf(file string, env *spec.Environment) []string {
 	files := []string{file}
 	dir := filepath.Dir(file)
@@ -37,6 +38,9 @@ func filesOf(file string, env *spec.Environment) []string {
 				}
 			}
 		}
+	}
+	for _, page := range env.Edge.ErrorPages {
+		files = append(files, in(dir, page))
 	}
 	return files
 }

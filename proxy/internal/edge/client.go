@@ -13,6 +13,9 @@ type client struct {
 	exchange.Client
 	site *Site
 	x    *exchange.Exchange
+
+	// replaced says that the client has an error page in place of the answer.
+	replaced bool
 }
 
 var _ exchange.Decorator = (*client)(nil)
@@ -42,8 +45,35 @@ func (c *client) Unwrap() exchange.Client { return c.Client }
 
 // WriteHead implements exchange.Client.
 func (c *client) WriteHead(r *exchange.Response, body []byte, more bool) error {
+	if p := c.pageFor(r.Status); p != nil {
+		return c.writePage(p, r, len(body), more)
+	}
 	c.site.setHeaders(r)
 	return c.Client.WriteHead(r, body, more)
+}
+
+// WriteBody implements exchange.Client.
+func (c *client) WriteBody(p []byte) error {
+	if c.replaced {
+		return nil
+	}
+	return c.Client.WriteBody(p)
+}
+
+// Finish implements exchange.Client.
+func (c *client) Finish(trailers []exchange.Field) error {
+	if c.replaced {
+		return nil
+	}
+	return c.Client.Finish(trailers)
+}
+
+// Abort implements exchange.Client. Who has a page has all of it, however the answer ends
+// that it replaced.
+func (c *client) Abort() {
+	if !c.replaced {
+		c.Client.Abort()
+	}
 }
 
 // splicer is a client whose connection can take a body inside the kernel.
@@ -55,7 +85,7 @@ type splicer interface {
 // Spliceable reports whether SpliceBody may be used for this answer.
 func (c *client) Spliceable() bool {
 	s, ok := c.Client.(splicer)
-	return ok && s.Spliceable()
+	return ok && !c.replaced && s.Spliceable()
 }
 
 // SpliceBody moves n bytes of the answer's body from src within the kernel.

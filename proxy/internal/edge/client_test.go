@@ -77,7 +77,7 @@ func (c *fakeClient) Finish([]exchange.Field) error {
 // siteOf compiles an edge.
 func siteOf(t testing.TB, e spec.Edge) *edge.Site {
 	t.Helper()
-	site, err := edge.New(&spec.Environment{Edge: e})
+	site, err := edge.New(&spec.Environment{Edge: e}, "")
 	if err != nil {
 		t.Fatal(err)
 	}

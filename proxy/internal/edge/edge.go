@@ -9,7 +9,7 @@
 // those of edge.cache. CloudFront takes its behaviours in the same order.
 //
 // An answer passes, from the target to the client: what the path's behaviour does with it,
-// the edge's response headers, the client.
+// error pages, response headers, the client.
 //
 // https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/DownloadDistValuesCacheBehavior.html
 package edge
@@ -24,6 +24,7 @@ import (
 type Site struct {
 	behaviors []*Behavior
 	headers   []header
+	pages     *errorPages // nil for none
 }
 
 // Behavior is what the edge does with the requests for a path.
@@ -38,13 +39,23 @@ type handler interface {
 	Serve(x *exchange.Exchange, o *exchange.Origin) int
 }
 
-// New compiles the edge of env. It is nil when there is none.
-func New(env *spec.Environment) (*Site, error) {
-	e := &env.Edge
-	if !e.Present() {
+// New compiles the edge of env, with the files that it names, whose paths start at dir. It is
+// nil when there is none. The error is spec.Problems.
+func New(env *spec.Environment, dir string) (*Site, error) {
+	if !env.Edge.Present() {
 		return nil, nil
 	}
-	return &Site{headers: headersOf(e.ResponseHeaders)}, nil
+	c := compiler{dir: dir}
+	site := c.compile(&env.Edge)
+	if len(c.problems) > 0 {
+		return nil, c.problems
+	}
+	return site, nil
+}
+
+// compile makes a Site of what is good.
+func (c *compiler) compile(e *spec.Edge) *Site {
+	return &Site{headers: headersOf(e.ResponseHeaders), pages: c.errorPages(e.ErrorPages)}
 }
 
 // Match returns what is done with requests for path; nil when they are forwarded.
