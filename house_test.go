@@ -50,22 +50,23 @@ const mayImport = `
 	INTERNAL/wire:
 	INTERNAL/http2: INTERNAL/exchange INTERNAL/wire
 	INTERNAL/targetconn: INTERNAL/wire
-	INTERNAL/target: INTERNAL/balance INTERNAL/http2 INTERNAL/sticky INTERNAL/targetconn spec targethealth
+	INTERNAL/telemetry: targethealth
+	INTERNAL/target: INTERNAL/balance INTERNAL/http2 INTERNAL/sticky INTERNAL/targetconn INTERNAL/telemetry spec targethealth
 	INTERNAL/health: INTERNAL/exchange INTERNAL/http1 INTERNAL/target INTERNAL/wire spec targethealth
 
 	# A request's life.
 	INTERNAL/edge: INTERNAL/exchange INTERNAL/routing INTERNAL/wire spec
-	INTERNAL/forward: aggregate INTERNAL/answer INTERNAL/balance INTERNAL/client INTERNAL/desync INTERNAL/edge INTERNAL/exchange INTERNAL/http1 INTERNAL/http2 INTERNAL/routing INTERNAL/sticky INTERNAL/target INTERNAL/targetconn INTERNAL/wire spec
+	INTERNAL/forward: aggregate INTERNAL/answer INTERNAL/balance INTERNAL/client INTERNAL/desync INTERNAL/edge INTERNAL/exchange INTERNAL/http1 INTERNAL/http2 INTERNAL/routing INTERNAL/sticky INTERNAL/target INTERNAL/targetconn INTERNAL/telemetry INTERNAL/wire spec
 
 	# What stands around it.
 	INTERNAL/accesslog: INTERNAL/exchange spec
 	INTERNAL/metrics: INTERNAL/exchange spec
-	INTERNAL/admin: aggregate spec targethealth
+	INTERNAL/admin: aggregate INTERNAL/telemetry spec targethealth
 	INTERNAL/tlspolicy:
 	INTERNAL/certs: spec
 	INTERNAL/watch:
 	INTERNAL/elbv2api: INTERNAL/tlspolicy spec targethealth
-	INTERNAL/server: aggregate INTERNAL/accesslog INTERNAL/admin INTERNAL/answer INTERNAL/certs INTERNAL/edge INTERNAL/elbv2api INTERNAL/exchange INTERNAL/forward INTERNAL/health INTERNAL/http1 INTERNAL/http2 INTERNAL/metrics INTERNAL/sticky INTERNAL/target INTERNAL/tlspolicy INTERNAL/wire spec targethealth
+	INTERNAL/server: aggregate INTERNAL/accesslog INTERNAL/admin INTERNAL/answer INTERNAL/certs INTERNAL/edge INTERNAL/elbv2api INTERNAL/exchange INTERNAL/forward INTERNAL/health INTERNAL/http1 INTERNAL/http2 INTERNAL/metrics INTERNAL/sticky INTERNAL/target INTERNAL/telemetry INTERNAL/tlspolicy INTERNAL/wire spec targethealth
 
 	# The program.
 	INTERNAL/demo: INTERNAL/certs environments spec

@@ -49,6 +49,19 @@ func (c Client) Status(ctx context.Context) (Status, error) {
 	return status, nil
 }
 
+// Stats returns what the process says of itself and of what its targets did lately.
+func (c Client) Stats(ctx context.Context) (Stats, error) {
+	var stats Stats
+	body, err := c.do(ctx, http.MethodGet, "/stats;json", http.StatusOK)
+	if err != nil {
+		return stats, err
+	}
+	if err := json.Unmarshal(body, &stats); err != nil {
+		return stats, fmt.Errorf("read stats of %s: %w", c.Addr, err)
+	}
+	return stats, nil
+}
+
 // Reload makes the process read its environment file again. The error is a *RefusedError
 // when the file is not good.
 func (c Client) Reload(ctx context.Context) error {

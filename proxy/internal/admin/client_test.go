@@ -24,13 +24,20 @@ func client(t *testing.T, h http.Handler) admin.Client {
 }
 
 func TestClientGetsWhatTheServerSays(t *testing.T) {
-	p := &process{status: sample(), ready: true}
+	p := &process{status: sample(), stats: sampleStats(), ready: true}
 	c := client(t, handler(p))
 	status, err := c.Status(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(sample(), status); diff != "" {
+		t.Error(diff)
+	}
+	stats, err := c.Stats(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(sampleStats(), stats); diff != "" {
 		t.Error(diff)
 	}
 	for name, call := range map[string]func(context.Context) error{"health": c.Health, "ready": c.Ready, "reload": c.Reload} {

@@ -43,6 +43,7 @@ const (
 // several goroutines.
 type Source interface {
 	Status() Status
+	Stats() Stats
 	// Ready reports whether at least one target group is able to serve and the process is
 	// not shutting down.
 	Ready() bool
@@ -113,6 +114,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /healthz", s.health)
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.HandleFunc("GET /status", s.status)
+	mux.HandleFunc("GET /stats;json", s.stats)
 	mux.HandleFunc("POST /reload", s.reload)
 	mux.HandleFunc(spec.AggregatePath, s.aggregate)
 	if s.options.Metrics != nil {
@@ -129,6 +131,7 @@ const indexPage = `<!doctype html>
 <h1>evenkeel</h1>
 <ul>
 <li><a href="/status">/status</a>: listeners, target groups and targets as JSON
+<li><a href="/stats;json">/stats;json</a>: the same with rates, latencies and the past of each target
 <li><a href="/metrics">/metrics</a>: metrics for Prometheus
 <li><a href="/health/aggregate">/health/aggregate</a>: the health of all target groups; 200, or 503 when the service is down
 <li><a href="/healthz">/healthz</a>: 200 while the process lives
@@ -169,10 +172,22 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 	// Readers of JSON want a list where there is none, not null.
 	status.Listeners = append([]Listener{}, status.Listeners...)
 	status.TargetGroups = append([]TargetGroup{}, status.TargetGroups...)
-	body, err := json.MarshalIndent(status, "", "  ")
+	s.json(w, status)
+}
+
+func (s *Server) stats(w http.ResponseWriter, _ *http.Request) {
+	stats := s.options.Source.Stats()
+	stats.Listeners = append([]Listener{}, stats.Listeners...)
+	stats.TargetGroups = append([]GroupStats{}, stats.TargetGroups...)
+	s.json(w, stats)
+}
+
+// json answers with a document.
+func (s *Server) json(w http.ResponseWriter, document any) {
+	body, err := json.MarshalIndent(document, "", "  ")
 	if err != nil {
-		s.options.Logger.Error("status cannot be encoded", "error", err)
-		plain(w, http.StatusInternalServerError, "status cannot be encoded")
+		s.options.Logger.Error("answer cannot be encoded", "error", err)
+		plain(w, http.StatusInternalServerError, "answer cannot be encoded")
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -23,11 +23,13 @@ import (
 // process is a source that says what a test makes it say.
 type process struct {
 	status admin.Status
+	stats  admin.Stats
 	ready  bool
 	reload func(ctx context.Context) error
 }
 
 func (p *process) Status() admin.Status { return p.status }
+func (p *process) Stats() admin.Stats   { return p.stats }
 func (p *process) Ready() bool          { return p.ready }
 
 func (p *process) Aggregate(method string) *aggregate.Answer {

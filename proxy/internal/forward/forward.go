@@ -134,6 +134,7 @@ func (l *Listener) forward(x *exchange.Exchange, f *routing.Forward) int {
 	}
 	s.end()
 	t.End(x.Record.TargetStatus, x.Record.TargetConnError)
+	t.Telemetry.Observe(outcome(&x.Record, status))
 	return status
 }
 

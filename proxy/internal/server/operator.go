@@ -125,13 +125,18 @@ func statusOf(g *target.Group) admin.TargetGroup {
 		status.Protocol = spec.ProtocolHTTPS
 	}
 	for _, v := range g.Views() {
-		status.Targets = append(status.Targets, admin.Target{
-			ID: v.ID, Address: v.Address, Zone: v.Zone,
-			State: v.Health.State, Reason: v.Health.Reason, Description: v.Health.Description,
-			Outstanding: v.Outstanding(), Requests: v.Requests(),
-		})
+		status.Targets = append(status.Targets, targetStatus(v))
 	}
 	return status
+}
+
+// targetStatus tells how a target stands.
+func targetStatus(v target.View) admin.Target {
+	return admin.Target{
+		ID: v.ID, Address: v.Address, Zone: v.Zone,
+		State: v.Health.State, Reason: v.Health.Reason, Description: v.Health.Description,
+		Outstanding: v.Outstanding(), Requests: v.Requests(),
+	}
 }
 
 // Gauges counts targets by health for the metrics.

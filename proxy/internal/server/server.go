@@ -162,6 +162,7 @@ func (s *Server) Start(env *spec.Environment) (err error) {
 	s.stopChecks = cancel
 	s.background.Go(func() { s.checker.Run(ctx) })
 	s.background.Go(func() { s.registry.Run(ctx) })
+	s.background.Go(func() { s.registry.Sample(ctx) })
 	return nil
 }
 

@@ -151,7 +151,7 @@ func (g *Group) reconnect() {
 			continue
 		}
 		g.retire(m.target)
-		m.target = newTarget(m.target.Registration, &g.cfg.transport, g.shards)
+		m.target = g.replacement(m, m.target.Registration)
 		m.seen = balance.Sample{}
 	}
 }
@@ -187,9 +187,10 @@ func (g *Group) use(inUse bool) {
 		switch {
 		case m.end != nil:
 		case inUse:
-			m.health = Registered()
+			m.turn(Registered())
 		default:
-			m.health, m.ramp = notInUse(), 0
+			m.turn(notInUse())
+			m.ramp = 0
 		}
 	}
 }
@@ -211,11 +212,13 @@ func (g *Group) register(list []Registration) {
 		default: // comes back while it drains
 			m.end.Stop()
 			g.retire(m.target)
-			*m = member{target: newTarget(r, &g.cfg.transport, g.shards)}
+			*m = member{target: g.replacement(m, r), health: m.health}
 		}
-		m.first, m.health = empty, Registered()
-		if !g.cfg.InUse {
-			m.health = notInUse()
+		m.first = empty
+		if g.cfg.InUse {
+			m.turn(Registered())
+		} else {
+			m.turn(notInUse())
 		}
 		g.logger.Info("target registered", g.about(m)...)
 	}
@@ -226,7 +229,8 @@ func (g *Group) deregister(m *member) {
 	if m.end != nil {
 		return
 	}
-	m.health, m.ramp, m.anomalous, m.mitigation = draining(), 0, false, 0
+	m.turn(draining())
+	m.ramp, m.anomalous, m.mitigation = 0, false, 0
 	g.logger.Info("target deregistered", append(g.about(m), slog.String("deregistration_delay", g.cfg.DeregistrationDelay.String()))...)
 	t := m.target
 	t.leave()
@@ -296,7 +300,7 @@ func (g *Group) Report(check Check, o Outcome) {
 	}
 	now := time.Now()
 	was := m.health
-	m.health = was.Observe(o, &check.HealthCheck)
+	m.turn(was.Observe(o, &check.HealthCheck))
 	if m.health.State == was.State {
 		return
 	}

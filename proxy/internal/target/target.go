@@ -10,11 +10,13 @@ import (
 	"net"
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	"github.com/evenkeel/evenkeel/proxy/internal/balance"
 	"github.com/evenkeel/evenkeel/proxy/internal/http2"
 	"github.com/evenkeel/evenkeel/proxy/internal/sticky"
 	"github.com/evenkeel/evenkeel/proxy/internal/targetconn"
+	"github.com/evenkeel/evenkeel/proxy/internal/telemetry"
 	"github.com/evenkeel/evenkeel/spec"
 )
 
@@ -29,6 +31,8 @@ type Target struct {
 	HTTP2 *http2.TargetConns
 	// Cookie is the stickiness cookie of this second.
 	Cookie *sticky.Memo
+	// Telemetry remembers what the target did lately; whoever ends a request tells it.
+	Telemetry *telemetry.Target
 
 	*traffic
 }
@@ -127,7 +131,7 @@ func (t *Target) Connections() int {
 
 // newTarget makes a target that nothing has been sent to.
 func newTarget(r Registration, via *transport, shards int) *Target {
-	t := &Target{Registration: r, Cookie: new(sticky.Memo), traffic: new(traffic)}
+	t := &Target{Registration: r, Cookie: new(sticky.Memo), Telemetry: telemetry.New(time.Now()), traffic: new(traffic)}
 	t.HTTP1, t.HTTP2 = via.open(r.Address, shards)
 	return t
 }

@@ -1,0 +1,57 @@
+package admin
+
+import (
+	"time"
+
+	"github.com/evenkeel/evenkeel/proxy/internal/telemetry"
+)
+
+// Stats is Status and what the targets did lately: what the page, `/stats;csv` and `evenkeel
+// top` show and GET /stats;json answers.
+type Stats struct {
+	Version     string    `json:"version"`
+	Environment string    `json:"environment"`
+	Started     time.Time `json:"started"`
+	// Time is when this was said.
+	Time     time.Time `json:"time"`
+	Draining bool      `json:"draining"`
+	Reloads  Reloads   `json:"reloads"`
+	// Connections are open from clients; no more than MaxConnections are let in.
+	Connections    int64        `json:"connections"`
+	MaxConnections int64        `json:"max_connections"`
+	Listeners      []Listener   `json:"listeners"`
+	TargetGroups   []GroupStats `json:"target_groups"`
+}
+
+// GroupStats is a target group and what its targets did together.
+type GroupStats struct {
+	Name      string `json:"name"`
+	ARN       string `json:"arn"`
+	Protocol  string `json:"protocol"`
+	Algorithm string `json:"algorithm"`
+	FailOpen  bool   `json:"fail_open"`
+	// InUse says that some listener forwards to the group.
+	InUse       bool             `json:"in_use"`
+	Outstanding int64            `json:"outstanding"`
+	Connections int              `json:"connections"`
+	Telemetry   telemetry.Report `json:"telemetry"`
+	Targets     []TargetStats    `json:"targets"`
+}
+
+// TargetStats is a target and what it did.
+type TargetStats struct {
+	Target
+	// Changed is since when the target has its state.
+	Changed time.Time `json:"changed"`
+	Weight  int       `json:"weight"`
+	Backup  bool      `json:"backup"`
+	// Connections to the target are open, idle ones included.
+	Connections int `json:"connections"`
+	// Anomalous targets answer with more errors than their peers; Mitigated ones get fewer
+	// requests for it.
+	Anomalous bool                   `json:"anomalous"`
+	Mitigated bool                   `json:"mitigated"`
+	Telemetry telemetry.Report       `json:"telemetry"`
+	Series    telemetry.Series       `json:"series"`
+	Timeline  []telemetry.Transition `json:"timeline"`
+}

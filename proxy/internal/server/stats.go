@@ -1,0 +1,47 @@
+package server
+
+import (
+	"time"
+
+	"github.com/evenkeel/evenkeel/proxy/internal/admin"
+	"github.com/evenkeel/evenkeel/proxy/internal/target"
+	"github.com/evenkeel/evenkeel/proxy/internal/telemetry"
+)
+
+// Stats tells how things stand, and how they did lately.
+func (s *Server) Stats() admin.Stats {
+	now, status := time.Now(), s.Status()
+	stats := admin.Stats{
+		Version: status.Version, Environment: status.Environment, Started: status.Started, Time: now,
+		Draining: status.Draining, Reloads: status.Reloads, Listeners: status.Listeners,
+		Connections: s.connections.Load(), MaxConnections: s.maxConnections.Load(),
+		TargetGroups: []admin.GroupStats{},
+	}
+	for _, g := range s.registry.Groups() {
+		stats.TargetGroups = append(stats.TargetGroups, groupStats(g, now))
+	}
+	return stats
+}
+
+// groupStats tells how a target group stands and did.
+func groupStats(g *target.Group, now time.Time) admin.GroupStats {
+	status := statusOf(g)
+	stats := admin.GroupStats{
+		Name: status.Name, ARN: status.ARN, Protocol: status.Protocol, Algorithm: status.Algorithm, FailOpen: status.FailOpen,
+		InUse: g.Snapshot().Config.InUse, Targets: []admin.TargetStats{},
+	}
+	var all []*telemetry.Target
+	for _, v := range g.Views() {
+		all = append(all, v.Telemetry)
+		t := admin.TargetStats{
+			Target: targetStatus(v), Changed: v.Telemetry.Changed(), Weight: v.Weight, Backup: v.Backup,
+			Connections: v.Connections(), Anomalous: v.Anomalous, Mitigated: v.Mitigated,
+			Telemetry: v.Telemetry.Report(now), Series: v.Telemetry.Series(), Timeline: v.Telemetry.Timeline(now),
+		}
+		stats.Outstanding += t.Outstanding
+		stats.Connections += t.Connections
+		stats.Targets = append(stats.Targets, t)
+	}
+	stats.Telemetry = telemetry.Sum(all, now)
+	return stats
+}
