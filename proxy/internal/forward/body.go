@@ -21,6 +21,9 @@ type upload struct {
 	ended chan struct{}
 
 	running bool // the goroutine has been started and not yet waited for
+	// reading says that the client is waited for; late, that the target took nothing for the
+	// send timeout.
+	reading, late atomic.Bool
 	// progress counts the pieces sent.
 	progress atomic.Int64
 	seen     int64
@@ -42,6 +45,8 @@ func (u *upload) init(s *session) {
 // reset forgets the last exchange's body.
 func (u *upload) reset() {
 	u.progress.Store(0)
+	u.reading.Store(false)
+	u.late.Store(false)
 	u.seen = 0
 	u.last.Store(false)
 	u.complete.Store(false)
@@ -73,7 +78,9 @@ func (u *upload) send() {
 	const before, behind = 8, 2
 	for {
 		data := b.Bytes[before : len(b.Bytes)-behind]
+		u.reading.Store(true)
 		n, err := s.x.Client.ReadBody(data)
+		u.reading.Store(false)
 		if n > 0 {
 			// The target may answer as soon as it has the last byte, so what is the last piece must
 			// be known before it is written.
@@ -118,21 +125,27 @@ func (u *upload) send() {
 func (u *upload) write(p []byte) error {
 	u.s.conn.ExtendWrite(time.Now(), u.s.sendTimeout())
 	_, err := u.s.conn.Write(p)
+	if wire.Timeout(err) {
+		u.late.Store(true)
+		u.s.conn.ExpireRead() // nobody need wait for an answer as well
+	}
 	return err
 }
 
-// moving reports whether the body has moved since the last call; it then sets began to
-// now, since the target cannot be late with an answer to half a request.
+// moving reports whether the body has moved since the last call or the client is waited for
+// with more of it; it then sets began to now, since the target cannot be late with an answer
+// to half a request. How long the client may take is for the client's side to say.
 func (u *upload) moving(began *time.Time) bool {
 	if !u.running {
 		return false
 	}
-	if p := u.progress.Load(); p != u.seen {
-		u.seen = p
-		*began = time.Now()
-		return true
+	p := u.progress.Load()
+	if p == u.seen && !u.reading.Load() {
+		return false
 	}
-	return false
+	u.seen = p
+	*began = time.Now()
+	return true
 }
 
 // blame returns the status that the client's side of a failed upload calls for, or 0.

@@ -112,7 +112,9 @@ func (s *session) send() error {
 	}
 	s.x.Record.Dispatched = time.Now()
 	s.conn.ExtendWrite(s.x.Record.Dispatched, s.sendTimeout())
-	if _, err := s.conn.Write(out); err != nil {
+	if _, err := s.conn.Write(out); wire.Timeout(err) {
+		return err
+	} else if err != nil {
 		// A target that closes early may have answered first; receive finds out. It may also
 		// have taken a part, and what it would take for the rest is the next request.
 		s.x.CloseTarget = true
@@ -147,10 +149,10 @@ func (s *session) receive() error {
 		s.r += n
 		r := &s.x.Response
 		if r.Status >= 200 || r.Status == http.StatusSwitchingProtocols {
-			s.x.Record.TargetStatus, s.x.Record.ByTarget = r.Status, true
-			if r.Status == http.StatusSwitchingProtocols && !s.x.Request.Upgrade {
-				return &http1.Error{Status: http.StatusBadGateway, Reason: "target switched protocols unasked"}
+			if err := s.accept(); err != nil {
+				return err
 			}
+			s.x.Record.TargetStatus, s.x.Record.ByTarget = r.Status, true
 			return nil
 		}
 		if r.Status != http.StatusContinue {
@@ -161,6 +163,18 @@ func (s *session) receive() error {
 		}
 	}
 	return errInterim
+}
+
+// accept looks at what came with the head of the final answer while it can still be refused.
+func (s *session) accept() (err error) {
+	switch r := &s.x.Response; {
+	case r.Status == http.StatusSwitchingProtocols && !s.x.Request.Upgrade:
+		return &http1.Error{Status: http.StatusBadGateway, Reason: "target switched protocols unasked"}
+	case r.Chunked:
+		s.chunks.Reset()
+		s.piece, err = s.unchunk()
+	}
+	return err
 }
 
 // readHead reads until a head is complete. While the target is silent it looks now and
@@ -217,6 +231,9 @@ func (s *session) fill(began time.Time) error {
 			return err
 		}
 		now = time.Now()
+		if s.upload.late.Load() {
+			return err
+		}
 		if s.upload.moving(&began) {
 			continue // the client is still sending: the target has nothing to answer yet
 		}
@@ -306,11 +323,7 @@ func (s *session) splice(client splicer, left int64) error {
 // relayChunked takes the chunks apart and gives the client what was in them, as one piece
 // for each time the target wrote.
 func (s *session) relayChunked() error {
-	s.chunks.Reset()
-	piece, err := s.unchunk()
-	if err != nil {
-		return err
-	}
+	piece := s.piece
 	done := s.chunks.Done()
 	trailers := s.chunks.Trailers()
 	more := !done || len(trailers) > 0

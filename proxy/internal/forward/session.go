@@ -31,6 +31,8 @@ type session struct {
 	r, w   int
 	parser http1.ResponseParser
 	chunks http1.ChunkDecoder
+	// piece is what came of a chunked body with the head.
+	piece []byte
 	// keep says that the target's connection can serve another exchange.
 	keep bool
 
@@ -54,7 +56,7 @@ func newSession(l *Listener, x *exchange.Exchange, cfg *target.Config, t *target
 // end gives everything back.
 func (s *session) end() {
 	s.releaseInput()
-	s.l, s.x, s.cfg, s.target, s.conn = nil, nil, nil, nil, nil
+	s.l, s.x, s.cfg, s.target, s.conn, s.piece = nil, nil, nil, nil, nil, nil
 	s.fields = exchange.KeepFields(s.fields)
 	sessions.Put(s)
 }

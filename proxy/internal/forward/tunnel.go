@@ -45,22 +45,7 @@ func (s *session) tunnel() {
 	client, rest := h.Hijack()
 	p := &pipe{idle: s.l.attributes.IdleTimeout}
 	p.touch(time.Now())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if len(rest) > 0 {
-			s.conn.ExtendWrite(time.Now(), p.idle)
-			if _, err := s.conn.Write(rest); err != nil {
-				_ = client.Close()
-				_ = s.conn.Close()
-				return
-			}
-			p.up.Add(int64(len(rest)))
-		}
-		p.copy(s.conn.Conn, client, &p.up)
-	}()
-	p.copy(client, s.conn.Conn, &p.down)
-	<-done
+	p.join(client, s.conn.Conn, rest)
 	x.Record.ReceivedBytes += p.up.Load()
 	x.Record.SentBytes += p.down.Load()
 }
@@ -74,6 +59,36 @@ type pipe struct {
 }
 
 func (p *pipe) touch(now time.Time) { p.last.Store(now.UnixNano()) }
+
+// join moves bytes both ways until both ends are through; rest is what the client has sent
+// already.
+func (p *pipe) join(client, target *wire.Conn, rest []byte) {
+	done := make(chan any, 1)
+	go func() {
+		defer func() {
+			e := recover()
+			if e != nil {
+				_ = client.Close()
+				_ = target.Close()
+			}
+			done <- e
+		}()
+		if len(rest) > 0 {
+			target.ExtendWrite(time.Now(), p.idle)
+			if _, err := target.Write(rest); err != nil {
+				_ = client.Close()
+				_ = target.Close()
+				return
+			}
+			p.up.Add(int64(len(rest)))
+		}
+		p.copy(target, client, &p.up)
+	}()
+	p.copy(client, target, &p.down)
+	if e := <-done; e != nil {
+		panic(e) // here it is caught and logged as any other of this connection
+	}
+}
 
 // copy moves bytes from src to dst until src ends, and then ends dst's other direction. A
 // side that breaks takes both with it.

@@ -19,12 +19,19 @@ type ResponseParser struct {
 // Reset makes the parser ready for another head.
 func (p *ResponseParser) Reset() { *p = ResponseParser{} }
 
+// answerPrefix is what every status line begins with. Bytes that do not are refused before
+// there is a whole head: one of HTTP/0.9 never ends.
+const answerPrefix = "HTTP/1."
+
 // Parse looks for a whole response head at the start of buf, the answer to a request with
 // this method. Without one it returns 0 and nil: call it again with the same bytes and more
 // behind them, wherever they stand by then. Otherwise it fills r, whose slices alias buf,
 // decides how the body is framed (RFC 9112, 6.3) and returns the size of the head in bytes.
 // The error is an *[Error] with status 502.
 func (p *ResponseParser) Parse(buf, method []byte, r *exchange.Response) (n int, err error) {
+	if start := min(len(buf), len(answerPrefix)); string(buf[:start]) != answerPrefix[:start] {
+		return 0, errStatusLine
+	}
 	for {
 		start, end, strict, ok := p.lines.next(buf)
 		switch {

@@ -212,3 +212,22 @@ func parseResponseInSteps(head, method []byte, step int) (exchange.Response, int
 		old = buf
 	}
 }
+
+// TestAnswerWithoutStatusLine: what is no HTTP/1 is refused with its first bytes, since a
+// target of HTTP/0.9 never ends its head.
+func TestAnswerWithoutStatusLine(t *testing.T) {
+	for _, begin := range []string{"<", "HTTP/2", "HTTP/0.9 200", "http/1.1 200 OK", "ICY 200 OK\r\n", "\r\nHTTP/1.1 200 OK", "SSH-2.0-OpenSSH"} {
+		var p http1.ResponseParser
+		var r exchange.Response
+		if _, err := p.Parse([]byte(begin), []byte("GET"), &r); status(t, err) != 502 {
+			t.Errorf("%q: %v, want a 502", begin, err)
+		}
+	}
+	for _, begin := range []string{"", "H", "HTTP/1", "HTTP/1.", "HTTP/1.1 200 OK\r\n"} {
+		var p http1.ResponseParser
+		var r exchange.Response
+		if n, err := p.Parse([]byte(begin), []byte("GET"), &r); n != 0 || err != nil {
+			t.Errorf("%q: %d, %v, want more to be waited for", begin, n, err)
+		}
+	}
+}
