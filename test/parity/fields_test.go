@@ -30,13 +30,12 @@ var oneSided = map[string]string{
 	"DNS":            "a record of Route 53",
 	"ACMCertificate": "a certificate of ACM; the container reads files",
 	"Compression":    "CloudFront's; this version's container accepts it and warns", "Static": "of the edge", "CacheBehavior": "of the edge", "CacheKey": "of the edge",
-	"WAF": "the web ACL; this version's container accepts it and warns", "RateLimit": "of the firewall", "IPSet": "of the firewall", "GeoMatch": "of the firewall",
+	"RateLimit": "of the firewall; this version's container accepts it and warns", "GeoMatch": "the same",
 	"HealthAggregate.CheckPath":   "the function on AWS asks targets; the container makes the document of its own checks",
 	"Environment.HealthAggregate": "see HealthAggregate",
 	"HealthAggregate.Replacement": "instances of Auto Scaling; the container has none", "Replacement": "of Auto Scaling",
 	"LogBucket":                                    "an S3 bucket; the container's logs are files of proxy",
 	"LoadBalancer.Scheme":                          "the container answers whoever reaches it",
-	"LoadBalancerAttributes.WAFFailOpen":           "of the firewall",
 	"LoadBalancerAttributes.ZonalShift":            "zones are AWS's",
 	"LoadBalancerAttributes.DeletionProtection":    "of a resource on AWS",
 	"LoadBalancerAttributes.IPv6DenyAllIGWTraffic": "internet gateways are AWS's",
@@ -46,7 +45,7 @@ var oneSided = map[string]string{
 	"TargetGroup.TargetType":        "a target of the container is an address",
 	"TargetGroup.CrossZone":         "the container has no zone of its own",
 	"TargetGroupHealth.DNSFailover": "DNS of zones is AWS's", "Environment.Fleets": "see Fleet", "Environment.Data": "see Data",
-	"Environment.DNS": "see DNS", "Environment.WAF": "see WAF",
+	"Environment.DNS": "see DNS",
 
 	// The container only.
 	"Proxy": "how the container binds and logs", "Admin": "of proxy", "LogFile": "of proxy", "ELBv2API": "of proxy",

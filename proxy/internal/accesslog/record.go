@@ -48,7 +48,7 @@ func processingTimes(r *exchange.Record) (request, target, response time.Duratio
 
 // actions holds the actions_executed field of every set of actions.
 var actions = func() (t [1 << 7]string) {
-	names := []string{"authenticate", "fixed-response", "forward", "redirect", "rewrite", "waf", "waf-failed"}
+	names := []string{"waf", "waf-failed", "authenticate", "fixed-response", "forward", "redirect", "rewrite"}
 	for set := range t {
 		var executed []string
 		for i, name := range names {

@@ -317,3 +317,17 @@ func TestClosesConnection(t *testing.T) {
 		}
 	}
 }
+
+func TestBlocked(t *testing.T) {
+	x := exchangeOf("GET")
+	got := wire(x, maker.Blocked(x, 429, []byte("300"), date), "keep-alive")
+	want := "HTTP/1.1 429 Too Many Requests\r\nServer: awselb/2.0\r\nDate: " + string(date) +
+		"\r\nContent-Length: 0\r\nRetry-After: 300\r\nConnection: keep-alive\r\n\r\n"
+	if got != want {
+		t.Errorf("got %q\nwant %q", got, want)
+	}
+	x = exchangeOf("GET")
+	if body := maker.Blocked(x, 403, nil, date); len(body) != 118 || value(t, x, "Content-Length") != "118" {
+		t.Errorf("%d bytes: %q", len(body), body)
+	}
+}

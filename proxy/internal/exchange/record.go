@@ -62,11 +62,11 @@ type Actions uint8
 
 // Actions in the order in which the log lists them.
 const (
-	ActionAuthenticate Actions = 1 << iota
+	ActionWAF Actions = 1 << iota
+	ActionWAFFailed
+	ActionAuthenticate
 	ActionFixedResponse
 	ActionForward
 	ActionRedirect
 	ActionRewrite
-	ActionWAF
-	ActionWAFFailed
 )

@@ -19,10 +19,13 @@ func (l *Listener) Serve(x *exchange.Exchange) {
 		x.Forwarded = l.trusted.Forwarded(x.Conn.Peer.Addr(), x.Request.Fields)
 	}
 	status := l.judge(x)
+	if status == 0 && l.firewall != nil {
+		status = l.guard(x)
+	}
 	if status == 0 {
 		status = l.act(x)
 	}
-	if status != 0 {
+	if status > 0 {
 		l.refuse(x, status)
 	}
 	l.account(x)

@@ -12,6 +12,7 @@ import (
 	"github.com/evenkeel/evenkeel/proxy/internal/routing"
 	"github.com/evenkeel/evenkeel/proxy/internal/sticky"
 	"github.com/evenkeel/evenkeel/proxy/internal/target"
+	"github.com/evenkeel/evenkeel/proxy/internal/waf"
 	"github.com/evenkeel/evenkeel/spec"
 )
 
@@ -33,6 +34,8 @@ type Listener struct {
 	groups map[string]*target.Group
 	// edge is nil when the environment has none.
 	edge *edge.Site
+	// firewall judges before the rules do; nil without one.
+	firewall *waf.Firewall
 
 	name       string
 	port       int
@@ -47,8 +50,8 @@ type Listener struct {
 }
 
 // NewListener compiles l. groups holds every target group of env by name; site is nil when env
-// has no edge.
-func NewListener(env *spec.Environment, l *spec.Listener, groups map[string]*target.Group, site *edge.Site, svc *Services) (*Listener, error) {
+// has no edge, and firewall when it has none.
+func NewListener(env *spec.Environment, l *spec.Listener, groups map[string]*target.Group, site *edge.Site, firewall *waf.Firewall, svc *Services) (*Listener, error) {
 	table, err := routing.Compile(l)
 	if err != nil {
 		return nil, fmt.Errorf("listener %s: %w", l.Name, err)
@@ -66,6 +69,7 @@ func NewListener(env *spec.Environment, l *spec.Listener, groups map[string]*tar
 		table:      table,
 		groups:     groups,
 		edge:       site,
+		firewall:   firewall,
 		name:       l.Name,
 		port:       l.Port,
 		https:      l.Protocol == spec.ProtocolHTTPS,

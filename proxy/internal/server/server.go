@@ -26,6 +26,7 @@ import (
 	"github.com/evenkeel/evenkeel/proxy/internal/metrics"
 	"github.com/evenkeel/evenkeel/proxy/internal/sticky"
 	"github.com/evenkeel/evenkeel/proxy/internal/target"
+	"github.com/evenkeel/evenkeel/proxy/internal/waf"
 	"github.com/evenkeel/evenkeel/spec"
 )
 
@@ -70,6 +71,7 @@ type Server struct {
 	mu        sync.Mutex
 	env       *spec.Environment
 	site      *edge.Site           // nil without an edge
+	firewall  *waf.Firewall        // nil without one
 	listeners map[string]*listener // by address
 	// leaving are listeners that a reload removed and whose connections finish.
 	leaving map[*listener]struct{}
@@ -213,6 +215,10 @@ func (s *Server) apply(env *spec.Environment) error {
 // swap is apply with s.mu held. With keep, a listener keeps what was compiled and loaded for
 // it, as far as nothing of that has changed.
 func (s *Server) swap(env *spec.Environment, keep bool) (err error) {
+	firewall, err := s.newFirewall(env, keep)
+	if err != nil {
+		return err
+	}
 	groups := map[string]*target.Group{}
 	site, err := s.siteOf(env, keep)
 	if err != nil {
@@ -236,7 +242,7 @@ func (s *Server) swap(env *spec.Environment, keep bool) (err error) {
 			p.forward, p.security = l.current.Load(), l.security.Load()
 			continue
 		}
-		if p.forward, err = forward.NewListener(env, p.spec, groups, site, &s.services); err != nil {
+		if p.forward, err = forward.NewListener(env, p.spec, groups, site, firewall, &s.services); err != nil {
 			return err
 		}
 		if keep && l != nil && s.sameSecurity(env, p.spec) {
@@ -272,7 +278,7 @@ func (s *Server) swap(env *spec.Environment, keep bool) (err error) {
 	if s.env != nil {
 		s.warnOfRestart(env)
 	}
-	s.env = env
+	s.env, s.firewall = env, firewall
 	return nil
 }
 

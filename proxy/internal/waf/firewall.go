@@ -1,0 +1,123 @@
+// Package waf is the web application firewall: the rules of a WAFv2 web ACL, in the order
+// and with the names that they have on AWS, decided on in the process.
+//
+// Sets of addresses come first, by name, then countries, rates and managed rule groups, each
+// in the file's order. Allow and block end it, count goes on; what nothing has decided is
+// left to the default action.
+//
+// https://docs.aws.amazon.com/waf/latest/developerguide/web-acl-processing.html
+package waf
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+	"sync"
+
+	"github.com/evenkeel/evenkeel/proxy/internal/exchange"
+	"github.com/evenkeel/evenkeel/spec"
+)
+
+// DefaultAction is what the log and the metrics call the decision that no rule has made.
+const DefaultAction = "Default_Action"
+
+// Firewall is the firewall of one description: immutable but for its counters, which it
+// shares with the ones before and after it.
+type Firewall struct {
+	rules []rule
+	// defaultAction is taken when no rule ends it.
+	defaultAction action
+	// unruled counts what the default action decided.
+	unruled *counters
+}
+
+// action is what a match leads to.
+type action uint8
+
+const (
+	allow action = iota
+	block
+	count
+)
+
+var actions = map[string]action{spec.WAFAllow: allow, spec.WAFBlock: block, spec.WAFCount: count}
+
+// rule is one rule of the web ACL.
+type rule struct {
+	name   string
+	action action
+	// status and retryAfter are what a block answers with.
+	status     int
+	retryAfter []byte
+	matcher    matcher
+	counters   *counters
+}
+
+// matcher tells whether a rule applies to a request.
+type matcher interface {
+	match(q *query) (bool, error)
+}
+
+// Compile makes the firewall of env; nil when its file has none. before is the one that it
+// follows, whose counters go on; nil for none.
+func Compile(env *spec.Environment, before *Firewall) (*Firewall, error) {
+	w := &env.WAF
+	if !w.Present() {
+		return nil, nil
+	}
+	f := &Firewall{defaultAction: actions[w.DefaultAction]}
+	for _, name := range slices.Sorted(maps.Keys(w.IPSets)) {
+		set := w.IPSets[name]
+		f.rules = append(f.rules, rule{name: name, action: actions[set.Action], status: statusForbidden, matcher: newIPSet(set.Addresses)})
+	}
+	for i := range f.rules {
+		f.rules[i].counters = before.countersOf(f.rules[i].name)
+	}
+	f.unruled = before.countersOf(DefaultAction)
+	return f, nil
+}
+
+// query is one request as rules see it.
+type query struct {
+	x      *exchange.Exchange
+	client netip.Addr
+}
+
+var queries = sync.Pool{New: func() any { return new(query) }}
+
+// Judge decides about a request whose head is there and none of its body has been read.
+func (f *Firewall) Judge(x *exchange.Exchange) Verdict {
+	q := queries.Get().(*query)
+	q.x, q.client = x, x.ClientAddr().Addr().Unmap().WithZone("")
+	v := f.judge(q)
+	*q = query{}
+	queries.Put(q)
+	return v
+}
+
+func (f *Firewall) judge(q *query) Verdict {
+	shard := q.x.Conn.Shard
+	for i := range f.rules {
+		r := &f.rules[i]
+		matched, err := r.matcher.match(q)
+		if err != nil {
+			return failed(err)
+		}
+		if !matched {
+			continue
+		}
+		r.counters.add(shard, r.action)
+		switch r.action {
+		case allow:
+			return Verdict{Outcome: Allowed}
+		case block:
+			return Verdict{Outcome: Blocked, Status: r.status, RetryAfter: r.retryAfter}
+		case count:
+		}
+	}
+	f.unruled.add(shard, f.defaultAction)
+	if f.defaultAction == block {
+		return Verdict{Outcome: Blocked, Status: statusForbidden}
+	}
+	return Verdict{Outcome: Allowed}
+}
