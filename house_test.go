@@ -54,6 +54,8 @@ const mayImport = `
 	INTERNAL/target: INTERNAL/balance INTERNAL/http2 INTERNAL/sticky INTERNAL/targetconn INTERNAL/telemetry spec targethealth
 	INTERNAL/health: INTERNAL/exchange INTERNAL/http1 INTERNAL/target INTERNAL/wire spec targethealth
 
+	INTERNAL/proxyheader:
+
 	# A request's life.
 	INTERNAL/waf: INTERNAL/exchange spec
 	INTERNAL/edge: INTERNAL/exchange INTERNAL/routing INTERNAL/wire spec
@@ -67,7 +69,7 @@ const mayImport = `
 	INTERNAL/certs: spec
 	INTERNAL/watch:
 	INTERNAL/elbv2api: INTERNAL/tlspolicy spec targethealth
-	INTERNAL/server: aggregate INTERNAL/accesslog INTERNAL/admin INTERNAL/answer INTERNAL/certs INTERNAL/edge INTERNAL/elbv2api INTERNAL/exchange INTERNAL/forward INTERNAL/health INTERNAL/http1 INTERNAL/http2 INTERNAL/metrics INTERNAL/sticky INTERNAL/target INTERNAL/telemetry INTERNAL/tlspolicy INTERNAL/waf INTERNAL/wire spec targethealth
+	INTERNAL/server: aggregate INTERNAL/accesslog INTERNAL/admin INTERNAL/answer INTERNAL/certs INTERNAL/client INTERNAL/edge INTERNAL/elbv2api INTERNAL/exchange INTERNAL/forward INTERNAL/health INTERNAL/http1 INTERNAL/http2 INTERNAL/metrics INTERNAL/proxyheader INTERNAL/sticky INTERNAL/target INTERNAL/telemetry INTERNAL/tlspolicy INTERNAL/waf INTERNAL/wire spec targethealth
 
 	# The program.
 	INTERNAL/demo: INTERNAL/certs environments spec

@@ -219,6 +219,10 @@ var (
 		"", "evenkeel_log_dropped_lines_total", MetricCounter, false,
 		"Lines of the access, connection and health-check logs that were lost because their file could not keep up or be written.",
 	}
+	MetricProxyProtocolErrors = Metric{
+		"", "evenkeel_proxy_protocol_errors_total", MetricCounter, false,
+		"Client connections closed because their PROXY header was malformed, of somebody who is not trusted, or missing.",
+	}
 	MetricBuildInfo = Metric{
 		"", "evenkeel_build_info", MetricGauge, false,
 		"The running build; always 1.",

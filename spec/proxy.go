@@ -36,6 +36,12 @@ type Proxy struct {
 	// X-Forwarded-Port is passed on; anyone else's is replaced. At most 1000. nginx:
 	// set_real_ip_from with real_ip_recursive. Default: none.
 	TrustedProxies []string `yaml:"trusted_proxies"`
+	// ProxyProtocol says, by listener, whether connections begin with a header of the PROXY
+	// protocol, version 1 or 2, that names the client: off, optional or required. A header is
+	// taken from trusted_proxies only; one from elsewhere, one that is malformed or not of TCP,
+	// and none where it is required, close the connection and are counted. nginx: listen …
+	// proxy_protocol; HAProxy: accept-proxy, which is required. Default: off.
+	ProxyProtocol map[string]string `yaml:"proxy_protocol"`
 	// MaxConnections bounds open client connections: 1 to 10000000; more are refused and
 	// counted. Default 65536.
 	MaxConnections int `yaml:"max_connections"`
@@ -56,6 +62,13 @@ func (e *Environment) ListenAddress(l *Listener) string {
 	}
 	return net.JoinHostPort(host, strconv.Itoa(l.Port))
 }
+
+// Values of Proxy.ProxyProtocol.
+const (
+	ProxyProtocolOff      = "off"
+	ProxyProtocolOptional = "optional"
+	ProxyProtocolRequired = "required"
+)
 
 // Limits and defaults of Proxy.
 const (
@@ -83,6 +96,7 @@ func (p *Proxy) limits() limits {
 		"server_name":     like(optionalValueShape, "visible ASCII and spaces inside"),
 		"stickiness_keys": each(that(fmt.Sprintf("file:PATH, env:NAME or at least %d bytes", MinStickinessKey), isStickinessKey)),
 		"trusted_proxies": both(atMost(MaxTrustedProxies), each(that("a block such as 10.0.0.0/8", isCIDR))),
+		"proxy_protocol":  each(oneOf(ProxyProtocolOff, ProxyProtocolOptional, ProxyProtocolRequired)),
 		"max_connections": between(1, MaxMaxConnections),
 	}
 }
@@ -96,11 +110,13 @@ func (p *Proxy) check(c *checker, path string) {
 	for _, name := range slices.Sorted(maps.Keys(p.Bind)) {
 		at := field(path, "bind."+name)
 		c.unique(listens, p.Bind[name], at)
-		if p.ELBv2API.Served() && apiListenerShape.MatchString(name) {
-			continue // the control API may make it
-		}
-		if !c.isUnread("load_balancer.listeners") && !slices.ContainsFunc(c.env.LoadBalancer.Listeners, func(l Listener) bool { return l.Name == name }) {
-			c.refuse(at, "no listener has that name", quote(name), "the name of a listener")
+		p.checkListener(c, name, at)
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.ProxyProtocol)) {
+		at := field(path, "proxy_protocol."+name)
+		p.checkListener(c, name, at)
+		if mode := p.ProxyProtocol[name]; mode != ProxyProtocolOff && len(p.TrustedProxies) == 0 && !c.isUnread(field(path, "trusted_proxies")) {
+			c.refuse(at, "needs trusted_proxies, from which a header is taken", quote(mode), "blocks there, or off")
 		}
 	}
 	for i, key := range p.StickinessKeys {
@@ -115,6 +131,17 @@ func (p *Proxy) check(c *checker, path string) {
 		if log.file.Format == LogFormatCombined {
 			c.refuse(field(path, log.key+".format"), "is for access_log", quote(log.file.Format), "alb or json")
 		}
+	}
+}
+
+// checkListener refuses the name of a listener that there is not, and that the control API
+// cannot make.
+func (p *Proxy) checkListener(c *checker, name, at string) {
+	if p.ELBv2API.Served() && apiListenerShape.MatchString(name) || c.isUnread("load_balancer.listeners") {
+		return
+	}
+	if !slices.ContainsFunc(c.env.LoadBalancer.Listeners, func(l Listener) bool { return l.Name == name }) {
+		c.refuse(at, "no listener has that name", quote(name), "the name of a listener")
 	}
 }
 

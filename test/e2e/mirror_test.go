@@ -74,6 +74,7 @@ func (m *mirror) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		m.poisoned.Store(r.URL.Path, true)
 	}
 	w.Header().Set("X-Target", m.name)
+	w.Header().Set("X-Client", r.Header.Get("X-Forwarded-For"))
 	switch r.URL.Path {
 	case "/ws":
 		m.echo(w, r)

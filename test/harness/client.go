@@ -20,6 +20,8 @@ type Dialing struct {
 	From string
 	// TLS is the client's side of a handshake; nil for none.
 	TLS *tls.Config
+	// First is sent before all else, the handshake too.
+	First []byte
 }
 
 // Client is a client's connection, on which tests say every byte.
@@ -48,6 +50,12 @@ func TryDial(tb testing.TB, address string, how Dialing) (*Client, error) {
 	conn, err := d.Dial("tcp", address)
 	if err != nil {
 		return nil, err
+	}
+	if len(how.First) > 0 {
+		if _, err := conn.Write(how.First); err != nil {
+			_ = conn.Close()
+			return nil, err
+		}
 	}
 	if how.TLS != nil {
 		secure := tls.Client(conn, how.TLS)

@@ -26,13 +26,24 @@ type ConnectionRecord struct {
 	Subject      string
 	Validity     string
 	SerialNumber string
-	// VerifyStatus is Success or Failed:<reason>.
+	// VerifyStatus is Success or Failed:<reason>, of the client certificate or of the PROXY
+	// header.
 	VerifyStatus string
 	// TraceID joins the access log.
 	TraceID string
 	// KeyExchange is the group's name, e.g. X25519MLKEM768.
 	KeyExchange string
 }
+
+// VerifyStatus of a connection that was closed for its PROXY header. An ALB takes none, so
+// that the words are ours.
+const (
+	ProxyHeaderNotTrusted  = "Failed:ProxyHeaderNotTrusted"
+	ProxyHeaderMissing     = "Failed:ProxyHeaderMissing"
+	ProxyHeaderMalformed   = "Failed:ProxyHeaderMalformed"
+	ProxyHeaderUnsupported = "Failed:ProxyHeaderUnsupported"
+	ProxyHeaderTimeout     = "Failed:ProxyHeaderTimeout"
+)
 
 // Connection records a client connection in the 13 fields of an ALB's connection log entry.
 //

@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"net/netip"
+	"slices"
 	"strconv"
 	"unsafe"
 
@@ -26,7 +27,7 @@ func (b *Blocks) Forwarded(peer netip.Addr, fields []exchange.Field) netip.AddrP
 	}
 	hops := 0
 	// Several fields are one list, in their order (RFC 9110, 5.3).
-	for i := len(fields) - 1; i >= 0; i-- {
+	for i := range slices.Backward(fields) {
 		if fields[i].ID != exchange.FieldXForwardedFor {
 			continue
 		}

@@ -168,7 +168,7 @@ func naive(inside func(netip.Addr) bool, peer netip.Addr, value string) netip.Ad
 		return client
 	}
 	var list []string
-	for _, element := range strings.Split(value, ",") {
+	for element := range strings.SplitSeq(value, ",") {
 		if element = strings.Trim(element, " \t"); element != "" {
 			list = append(list, element)
 		}

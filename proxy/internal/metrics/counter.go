@@ -13,6 +13,7 @@ const (
 	newTargetConnections
 	rejectedConnections
 	clientTLSErrors
+	proxyHeaderErrors
 	elb3XX
 	elb4XX
 	elb5XX
@@ -41,6 +42,7 @@ var counterMetrics = map[counter]*spec.Metric{
 	ruleEvaluations:     &spec.MetricRuleEvaluations,
 	rejectedConnections: &spec.MetricRejectedConnectionCount,
 	clientTLSErrors:     &spec.MetricClientTLSNegotiationErrorCount,
+	proxyHeaderErrors:   &spec.MetricProxyProtocolErrors,
 	elb3XX:              &spec.MetricHTTPCodeELB3XX,
 	elb4XX:              &spec.MetricHTTPCodeELB4XX,
 	elb5XX:              &spec.MetricHTTPCodeELB5XX,

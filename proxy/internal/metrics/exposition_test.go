@@ -49,7 +49,7 @@ func whole() *metrics.Set {
 // TestEveryMetricIsExposed holds names, kinds, help and labels to the list in spec.
 func TestEveryMetricIsExposed(t *testing.T) {
 	found := families(t, whole())
-	all := append(spec.Metrics(), spec.MetricAccessLogDroppedLines, spec.MetricBuildInfo,
+	all := append(spec.Metrics(), spec.MetricAccessLogDroppedLines, spec.MetricProxyProtocolErrors, spec.MetricBuildInfo,
 		spec.MetricConfigReloads, spec.MetricConfigLastReloadSuccessful, spec.MetricConfigLastReloadTime)
 	kinds := map[spec.MetricKind]dto.MetricType{
 		spec.MetricCounter: dto.MetricType_COUNTER, spec.MetricGauge: dto.MetricType_GAUGE, spec.MetricHistogram: dto.MetricType_HISTOGRAM,

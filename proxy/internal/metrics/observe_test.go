@@ -237,12 +237,14 @@ func TestConnectionsOfClientsAndTargets(t *testing.T) {
 	s.ConnectionClosed(0)
 	s.ConnectionRejected(1)
 	s.TLSNegotiationError(2)
+	s.ProxyHeaderRefused(3)
 	s.Observe(served(200, func(r *exchange.Record) { r.TargetAddress, r.NewTargetConn = "", true }))
 	want := samples{
 		"alb_active_connection_count":                  7,
 		"alb_new_connection_count_total":               9,
 		"alb_rejected_connection_count_total":          1,
 		"alb_client_tls_negotiation_error_count_total": 1,
+		"evenkeel_proxy_protocol_errors_total":         1,
 	}
 	if diff := cmp.Diff(want, moved(before, scrape(t, s))); diff != "" {
 		t.Error(diff)

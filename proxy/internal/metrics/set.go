@@ -137,6 +137,9 @@ func (s *Set) ConnectionRejected(shard uint32) { s.at(shard).add(rejectedConnect
 // complete.
 func (s *Set) TLSNegotiationError(shard uint32) { s.at(shard).add(clientTLSErrors) }
 
+// ProxyHeaderRefused counts a client connection that was closed for its PROXY header.
+func (s *Set) ProxyHeaderRefused(shard uint32) { s.at(shard).add(proxyHeaderErrors) }
+
 // Reloaded tells how a load of the environment file went, the first one included.
 func (s *Set) Reloaded(at time.Time, err error) { s.reloads.add(at, err) }
 

@@ -18,6 +18,9 @@ type clientConn struct {
 	// idleTimeout and keepAlive are those in force when the connection was made.
 	idleTimeout, keepAlive time.Duration
 
+	// early is what came with a PROXY header and belongs to what follows it.
+	early early
+
 	// stopped says that the body being read is given up.
 	stopped atomic.Bool
 

@@ -37,6 +37,7 @@ type listener struct {
 
 	current  atomic.Pointer[forward.Listener]
 	security atomic.Pointer[security] // nil: HTTP
+	proxied  atomic.Pointer[proxied]  // nil: no PROXY header
 	draining atomic.Bool
 
 	// ctx ends when the listener drains; HTTP/2 connections then send GOAWAY.
@@ -109,6 +110,9 @@ func (l *listener) serve(nc *net.TCPConn, shard uint32) {
 	c.wire = wire.NewConn(nc, nc)
 	l.add(c)
 	defer l.remove(c)
+	if p := l.proxied.Load(); p != nil && !l.introduce(c, p) {
+		return
+	}
 	if sec := l.security.Load(); sec != nil {
 		if !l.handshake(c, nc, sec) {
 			return
@@ -121,6 +125,10 @@ func (l *listener) serve(nc *net.TCPConn, shard uint32) {
 		l.server.logConnection(c, 0)
 	}
 	h := &http1Conn{clientConn: c}
+	if e := &c.early; e.buffer != nil { // only on a plain connection: TLS takes it in
+		h.in, h.pool, h.r, h.w = e.buffer, wire.Heads, e.r, e.w
+		*e = early{}
+	}
 	h.serve()
 }
 

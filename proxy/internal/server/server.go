@@ -198,6 +198,7 @@ type plan struct {
 	address  string
 	forward  *forward.Listener
 	security *security
+	proxied  *proxied
 	socket   *net.TCPListener // a new one, or nil when the listener is open already
 }
 
@@ -238,6 +239,9 @@ func (s *Server) swap(env *spec.Environment, keep bool) (err error) {
 		p := &plan{spec: &env.LoadBalancer.Listeners[i], address: env.ListenAddress(&env.LoadBalancer.Listeners[i])}
 		plans = append(plans, p)
 		l := s.listeners[p.address]
+		if p.proxied, err = newProxied(env, p.spec); err != nil {
+			return err
+		}
 		if keep && l != nil && s.unchanged(env, p.spec) {
 			p.forward, p.security = l.current.Load(), l.security.Load()
 			continue
@@ -316,6 +320,7 @@ func (s *Server) publish(plans []*plan) {
 			s.listeners[p.address] = l
 		}
 		l.security.Store(p.security)
+		l.proxied.Store(p.proxied)
 		l.current.Store(p.forward)
 		if p.socket != nil {
 			go l.accept()

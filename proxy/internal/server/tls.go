@@ -31,6 +31,9 @@ type choosing struct {
 	*net.TCPConn
 	entry *certs.Entry
 
+	// early is what stands before what the socket brings.
+	early early
+
 	read  bool
 	plain []byte
 	// broken says that a write has failed, after which TLS cannot go on.
@@ -42,11 +45,21 @@ const recordHandshake = 22
 
 // Read implements net.Conn.
 func (c *choosing) Read(p []byte) (int, error) {
-	n, err := c.TCPConn.Read(p)
+	var n int
+	var err error
+	if c.early.buffer != nil {
+		n = c.early.read(p)
+	} else {
+		n, err = c.TCPConn.Read(p)
+	}
 	if n > 0 && !c.read {
 		c.read = true
 		if p[0] != recordHandshake {
 			c.plain = bytes.Clone(p[:n])
+			if e := &c.early; e.buffer != nil {
+				c.plain = append(c.plain, e.buffer.Bytes[e.r:e.w]...)
+				e.drop()
+			}
 		}
 	}
 	return n, err
@@ -103,7 +116,8 @@ func newSecurity(env *spec.Environment, l *spec.Listener, dir string, logger *sl
 // handshake makes c a TLS connection. It reports false when none came about; the client
 // has been answered then, as far as it can be.
 func (l *listener) handshake(c *clientConn, nc *net.TCPConn, sec *security) bool {
-	below := &choosing{TCPConn: nc}
+	below := &choosing{TCPConn: nc, early: c.early}
+	c.early = early{}
 	tc := tls.Server(below, sec.config)
 	ctx, cancel := context.WithTimeout(context.Background(), handshakeTimeout)
 	defer cancel()
