@@ -115,13 +115,13 @@ var pure = []string{"proxy/internal/answer", "proxy/internal/balance", "proxy/in
 var impure = []string{"crypto/rand", "log", "log/slog", "math/rand", "math/rand/v2", "net", "net/http", "os"}
 
 // netHTTP are the packages that work with net/http. What proxies a request does not: its
-// types cost several times what proxying costs.
+// types cost several times what proxying costs. In edge it serves files, and nothing else.
 var netHTTP = []string{
-	"aggregate", "lambdas/drain", "proxy/internal/admin", "proxy/internal/agent", "proxy/internal/demo", "proxy/internal/elbv2api", "proxy/internal/health", "proxy/internal/http2", "proxy/internal/metrics",
+	"aggregate", "lambdas/drain", "proxy/internal/admin", "proxy/internal/agent", "proxy/internal/demo", "proxy/internal/edge", "proxy/internal/elbv2api", "proxy/internal/health", "proxy/internal/http2", "proxy/internal/metrics",
 }
 
 // netHTTPNames are the packages that take nothing but names of statuses and formats from it.
-var netHTTPNames = []string{"lambdas/health", "proxy/internal/accesslog", "proxy/internal/edge", "proxy/internal/forward"}
+var netHTTPNames = []string{"lambdas/health", "proxy/internal/accesslog", "proxy/internal/forward"}
 
 // source is one Go file.
 type source struct {

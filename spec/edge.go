@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -49,6 +50,11 @@ const (
 	DefaultCompressionSize = 1000
 	MaxCompressionSize     = 10_000_000
 )
+
+// MaxExpires is the longest Expires: ten years, which is nginx's max.
+//
+// https://nginx.org/en/docs/http/ngx_http_headers_module.html#expires
+const MaxExpires = 10 * 365 * 24 * time.Hour
 
 // MaxErrorPage bounds the file of an error page, which the container keeps in memory: 1 MiB.
 const MaxErrorPage = 1 << 20
@@ -153,11 +159,26 @@ func (p *Compression) check(c *checker, path string) {
 type Static struct {
 	// Path of requests, with wildcards, such as /static/*.
 	Path string `yaml:"path"`
-	// Directory holds the files, named as in the path after the part before its wildcard. Its
-	// path is absolute, or starts at the environment file's folder.
+	// Directory holds the files, named as in the path after the part before its wildcard; a path
+	// without one is of the file that is named as its last part. The directory's path is absolute,
+	// or starts at the environment file's folder. A folder has no index and no listing, as in S3.
+	// What begins with a dot, or leads out of the directory by a link, is not there. Beside
+	// site.css, site.css.br and site.css.gz go to clients that accept them. nginx: alias with
+	// gzip_static.
 	Directory string `yaml:"directory"`
-	// CacheControl is the value of Cache-Control. Default: none.
+	// CacheControl is the value of Cache-Control. Default: none, or what Expires asks for.
 	CacheControl string `yaml:"cache_control"`
+	// Expires is how long from an answer on it may be kept, from 1s to ten years of 365 days; 0s: not
+	// said. The container says so in Expires; both runtimes say it in Cache-Control, as max-age,
+	// unless CacheControl says something else. nginx: expires. Default 0s.
+	Expires time.Duration `yaml:"expires"`
+}
+
+// complete derives Cache-Control from Expires, as nginx does.
+func (s *Static) complete() {
+	if s.Expires > 0 && s.CacheControl == "" {
+		s.CacheControl = fmt.Sprintf("max-age=%d", int64(s.Expires/time.Second))
+	}
 }
 
 func (s *Static) limits() limits {
@@ -165,6 +186,7 @@ func (s *Static) limits() limits {
 		"path":          required(like(edgePathShape, edgePathWords)),
 		"directory":     required(like(fileShape, "a folder")),
 		"cache_control": like(valueShape, "visible ASCII and spaces inside"),
+		"expires":       zeroOr("not said", seconds(time.Second, MaxExpires)),
 	}
 }
 

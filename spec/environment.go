@@ -78,6 +78,9 @@ func (e *Environment) complete() {
 	for i := range e.TargetGroups {
 		e.TargetGroups[i].Complete()
 	}
+	for i := range e.Edge.Static {
+		e.Edge.Static[i].complete()
+	}
 	for i := range e.Edge.Cache {
 		e.Edge.Cache[i].complete()
 	}

@@ -229,7 +229,6 @@ func (e *Environment) NotServed() []string {
 		add(field(at, "discovery"), !p.Discovery.absent())
 	}
 	add("edge.compression", e.Edge.Compression.Enabled)
-	add("edge.static", len(e.Edge.Static) > 0)
 	add("edge.cache", len(e.Edge.Cache) > 0)
 	add("waf.managed", len(e.WAF.Managed) > 0)
 	add("waf.rate_limits", len(e.WAF.RateLimits) > 0)

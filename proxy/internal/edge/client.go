@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"os"
 	"sync"
 	"time"
 
@@ -14,6 +15,10 @@ type client struct {
 	site *Site
 	x    *exchange.Exchange
 
+	// extra are fields for the answer, whoever makes it.
+	extra []exchange.Field
+	// cacheControl says that the answer's Cache-Control is not the edge's response headers' to set.
+	cacheControl bool
 	// replaced says that the client has an error page in place of the answer.
 	replaced bool
 }
@@ -36,8 +41,33 @@ func (s *Site) Unwrap(x *exchange.Exchange) {
 		return
 	}
 	x.Client = c.Client
-	*c = client{}
+	*c = client{extra: c.extra[:0]}
 	clients.Put(c)
+}
+
+// clientOf returns the edge between x and its client; nil for none.
+func clientOf(x *exchange.Exchange) *client {
+	for d, ok := x.Client.(exchange.Decorator); ok; d, ok = d.Unwrap().(exchange.Decorator) {
+		if c, ours := d.(*client); ours {
+			return c
+		}
+	}
+	return nil
+}
+
+// addField adds a field to the answer of x, whoever makes it.
+func addField(x *exchange.Exchange, f exchange.Field) {
+	if c := clientOf(x); c != nil {
+		c.extra = append(c.extra, f)
+	}
+}
+
+// keepCacheControl leaves the answer's Cache-Control as it is: that of files wins over that of
+// all answers.
+func keepCacheControl(x *exchange.Exchange) {
+	if c := clientOf(x); c != nil {
+		c.cacheControl = true
+	}
 }
 
 // Unwrap implements exchange.Decorator.
@@ -48,7 +78,7 @@ func (c *client) WriteHead(r *exchange.Response, body []byte, more bool) error {
 	if p := c.pageFor(r.Status); p != nil {
 		return c.writePage(p, r, len(body), more)
 	}
-	c.site.setHeaders(r)
+	c.setHeaders(r)
 	return c.Client.WriteHead(r, body, more)
 }
 
@@ -80,6 +110,7 @@ func (c *client) Abort() {
 type splicer interface {
 	Spliceable() bool
 	SpliceBody(src *wire.Conn, n int64, silence time.Duration) (int64, error)
+	SendFile(f *os.File, n int64) (int64, error)
 }
 
 // Spliceable reports whether SpliceBody may be used for this answer.
@@ -91,4 +122,9 @@ func (c *client) Spliceable() bool {
 // SpliceBody moves n bytes of the answer's body from src within the kernel.
 func (c *client) SpliceBody(src *wire.Conn, n int64, silence time.Duration) (int64, error) {
 	return c.Client.(splicer).SpliceBody(src, n, silence)
+}
+
+// SendFile sends n bytes of a file within the kernel, where Spliceable allows it.
+func (c *client) SendFile(f *os.File, n int64) (int64, error) {
+	return c.Client.(splicer).SendFile(f, n)
 }

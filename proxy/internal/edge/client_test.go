@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -39,7 +40,18 @@ func (c *fakeClient) WriteInterim(*exchange.Response) error { return nil }
 func (c *fakeClient) StopBody()                             {}
 func (c *fakeClient) Abort()                                { c.aborted = true }
 func (c *fakeClient) Gone() bool                            { return false }
-func (c *fakeClient) Spliceable() bool                      { return c.length != exchange.Unknown }
+
+// SendFile sends a file as a connection would.
+func (c *fakeClient) SendFile(f *os.File, n int64) (int64, error) {
+	if c.fail != nil {
+		return 0, c.fail
+	}
+	sent, err := io.CopyN(&c.body, f, n)
+	c.spliced += sent
+	return sent, err
+}
+
+func (c *fakeClient) Spliceable() bool { return c.length != exchange.Unknown }
 func (c *fakeClient) SpliceBody(_ *wire.Conn, n int64, _ time.Duration) (int64, error) {
 	c.spliced += n
 	return n, nil

@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"github.com/evenkeel/evenkeel/proxy/internal/routing"
 	"github.com/evenkeel/evenkeel/spec"
 )
 
@@ -16,6 +17,16 @@ type compiler struct {
 // refuse notes what is wrong with the file or folder that the value at path names.
 func (c *compiler) refuse(path string, err error, got, want string) {
 	c.problems = append(c.problems, spec.Problem{Path: path, What: reason(err), Got: strconv.Quote(got), Want: want})
+}
+
+// behavior is what h does with the requests for a path pattern; nil if the pattern is bad.
+func (c *compiler) behavior(at, pattern string, h handler) *Behavior {
+	p, err := routing.CompilePattern(pattern, 0)
+	if err != nil {
+		c.refuse(at, err, pattern, "a path pattern")
+		return nil
+	}
+	return &Behavior{pattern: p, handler: h}
 }
 
 // in is path as seen from the environment file's folder.

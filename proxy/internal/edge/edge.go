@@ -55,7 +55,11 @@ func New(env *spec.Environment, dir string) (*Site, error) {
 
 // compile makes a Site of what is good.
 func (c *compiler) compile(e *spec.Edge) *Site {
-	return &Site{headers: headersOf(e.ResponseHeaders), pages: c.errorPages(e.ErrorPages)}
+	return &Site{
+		behaviors: c.statics(e.Static),
+		headers:   headersOf(e.ResponseHeaders),
+		pages:     c.errorPages(e.ErrorPages),
+	}
 }
 
 // Match returns what is done with requests for path; nil when they are forwarded.

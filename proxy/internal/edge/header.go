@@ -28,28 +28,34 @@ func headersOf(headers map[string]string) []header {
 }
 
 // setHeaders sets the edge's fields over those of the answer that have their names.
-func (s *Site) setHeaders(r *exchange.Response) {
-	if len(s.headers) == 0 {
-		return
-	}
-	kept := r.Fields[:0]
-	for i := range r.Fields {
-		if !s.sets(&r.Fields[i]) {
-			kept = append(kept, r.Fields[i])
+func (c *client) setHeaders(r *exchange.Response) {
+	headers := c.site.headers
+	if len(headers) > 0 {
+		kept := r.Fields[:0]
+		for i := range r.Fields {
+			if !c.sets(&r.Fields[i]) {
+				kept = append(kept, r.Fields[i])
+			}
 		}
+		for i := range headers {
+			if !c.leaves(&headers[i]) {
+				kept = append(kept, headers[i].Field)
+			}
+		}
+		r.Fields = kept
 	}
-	for i := range s.headers {
-		kept = append(kept, s.headers[i].Field)
-	}
-	r.Fields = kept
+	r.Fields = append(r.Fields, c.extra...)
 }
 
 // sets reports whether the edge sets a field of this name.
-func (s *Site) sets(f *exchange.Field) bool {
-	for i := range s.headers {
-		if h := &s.headers[i]; h.ID == f.ID && exchange.EqualFold(f.Name, h.name) {
-			return true
+func (c *client) sets(f *exchange.Field) bool {
+	for i := range c.site.headers {
+		if h := &c.site.headers[i]; h.ID == f.ID && exchange.EqualFold(f.Name, h.name) {
+			return !c.leaves(h)
 		}
 	}
 	return false
 }
+
+// leaves reports whether the answer's own field is left as it is.
+func (c *client) leaves(h *header) bool { return c.cacheControl && h.name == string(nameCacheControl) }

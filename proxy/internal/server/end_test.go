@@ -34,13 +34,19 @@ func TestRefusalsArrive(t *testing.T) {
 // secure is basic with an HTTPS listener before it.
 func secure(t *testing.T, targets ...*harness.Target) (s *running, address string) {
 	t.Helper()
+	s = startSecure(t, "", targets...)
+	return s, s.Addr("https").String()
+}
+
+// startSecure is secure with more behind it.
+func startSecure(t *testing.T, more string, targets ...*harness.Target) *running {
+	t.Helper()
 	dir := t.TempDir()
 	harness.WriteCertificate(t, dir, "site", harness.NewCertificate(t, false, "app.test"))
 	text := strings.Replace(basic, "  listeners:\n", "  listeners:\n    - {name: https, port: 443, protocol: HTTPS, certificates: [site], default_action: {forward: [{target_group: web}]}}\n", 1)
 	text = strings.Replace(text, "bind: {", "bind: {https: \"127.0.0.3:0\", ", 1)
 	text += "certificates: {site: {files: {certificate: " + dir + "/site.crt, private_key: " + dir + "/site.key}}}\n"
-	s = start(t, text, targets...)
-	return s, s.Addr("https").String()
+	return start(t, text+more, targets...)
 }
 
 // TestTLSEndsAsItShould wants close_notify behind an answer that the connection ends with,

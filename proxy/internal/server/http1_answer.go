@@ -2,6 +2,7 @@ package server
 
 import (
 	"net"
+	"os"
 	"time"
 
 	"github.com/evenkeel/evenkeel/proxy/internal/exchange"
@@ -139,7 +140,18 @@ func (c *http1Conn) SpliceBody(src *wire.Conn, n int64, silence time.Duration) (
 	return moved, err
 }
 
-// Spliceable reports whether SpliceBody may be used for this answer.
+// SendFile sends n bytes of a file, from where it stands, within the kernel. It is only for an
+// answer whose length is known.
+func (c *http1Conn) SendFile(f *os.File, n int64) (int64, error) {
+	sent, err := c.wire.SendFile(f, n, c.idleTimeout)
+	c.x.Record.SentBytes += sent
+	if err != nil {
+		c.broken = true
+	}
+	return sent, err
+}
+
+// Spliceable reports whether SpliceBody and SendFile may be used for this answer.
 func (c *http1Conn) Spliceable() bool { return !c.chunked && c.wire.Plain() }
 
 func (c *http1Conn) write(p []byte) error {

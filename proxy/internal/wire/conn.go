@@ -270,6 +270,17 @@ func (c *Conn) SpliceFrom(src *Conn, n int64, silence, slow time.Duration) (int6
 	return moved, err
 }
 
+// SendFile sends up to n bytes of a file inside the kernel, from where it stands; c must be
+// Plain. None and no error mean that the file has ended. A peer has to take n bytes within
+// twice slow, as with SpliceFrom.
+func (c *Conn) SendFile(f *os.File, n int64, slow time.Duration) (int64, error) {
+	c.LimitWrite(time.Now().Add(2 * slow))
+	c.spliceR = io.LimitedReader{R: f, N: n}
+	sent, err := c.tcp.ReadFrom(&c.spliceR)
+	c.spliceR.R = nil
+	return sent, err
+}
+
 // CloseWrite sends FIN, on TLS behind close_notify, and leaves reading open.
 func (c *Conn) CloseWrite() error {
 	w, ok := c.nc.(interface{ CloseWrite() error })
