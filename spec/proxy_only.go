@@ -11,8 +11,11 @@ import (
 // ProxyOnly holds what no ALB has; the CDK app refuses it by name, unless aws.proxy_only is
 // drop.
 type ProxyOnly struct {
-	// Algorithm replaces the group's: source_ip_hash, consistent_hash, power_of_two_choices or
-	// least_time. Default: the group's.
+	// Algorithm replaces the group's: source_ip_hash (nginx's ip_hash: the same target for the
+	// same IPv4 /24 or IPv6 address), consistent_hash (HAProxy's hash with hash-type consistent,
+	// nginx's hash ... consistent), power_of_two_choices (HAProxy's random(2), nginx's random
+	// two) or least_time (prefers targets whose answers begin soon; nginx's least_time header).
+	// Targets have shares by their weight with each. Default: the group's.
 	Algorithm string `yaml:"algorithm"`
 	// ConsistentHash says what consistent_hash hashes.
 	ConsistentHash ConsistentHash `yaml:"consistent_hash"`
@@ -102,10 +105,12 @@ func (p *ProxyOnly) check(c *checker, path string) {
 
 // ConsistentHash says what the algorithm consistent_hash hashes.
 type ConsistentHash struct {
-	// Key is source_ip, host, path, uri, header:NAME, cookie:NAME or query:NAME.
+	// Key is source_ip, host, path, uri (path and query), header:NAME, cookie:NAME or
+	// query:NAME. Requests that lack the header, cookie or parameter take turns.
 	Key string `yaml:"key"`
-	// BoundedLoad is the most that a target takes, in hundredths of the mean, before its
-	// requests go on to the next: 100 to 1000, or 0 for no bound. Default 0.
+	// BoundedLoad is the most outstanding requests that a target has, in hundredths of the
+	// mean, before its requests go on to the next: 100 to 1000, or 0 for no bound; 125 is usual.
+	// Default 0. HAProxy: hash-balance-factor.
 	BoundedLoad int `yaml:"bounded_load"`
 }
 
@@ -221,7 +226,6 @@ func (e *Environment) NotServed() []string {
 		p := &e.TargetGroups[i].ProxyOnly
 		at := field(group, "proxy_only")
 		add(field(group, "cross_zone"), e.TargetGroups[i].CrossZone == CrossZoneOff)
-		add(field(at, "algorithm"), p.Algorithm != "")
 		add(field(at, "queue"), !p.Queue.absent())
 		add(field(at, "passive_health"), !p.PassiveHealth.absent())
 		add(field(at, "retries"), !p.Retries.absent())

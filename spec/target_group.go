@@ -35,7 +35,8 @@ type TargetGroup struct {
 	// ALB: load_balancing.algorithm.anomaly_mitigation.
 	AnomalyMitigation bool `yaml:"anomaly_mitigation"`
 	// SlowStart is how long a target's share grows after it turned healthy: 30s to 900s, or
-	// 0s for not at all. Default 0s; only with round_robin. ALB: slow_start.duration_seconds.
+	// 0s for not at all. Default 0s; only with round_robin, or what proxy_only has in its place.
+	// ALB: slow_start.duration_seconds.
 	SlowStart time.Duration `yaml:"slow_start"`
 	// DeregistrationDelay is how long a deregistered target may finish what it has: 0s to
 	// 3600s. Default 300s. ALB: deregistration_delay.timeout_seconds.

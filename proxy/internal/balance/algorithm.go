@@ -4,6 +4,8 @@ package balance
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -15,7 +17,28 @@ const (
 	RoundRobin               = "round_robin"
 	LeastOutstandingRequests = "least_outstanding_requests"
 	WeightedRandom           = "weighted_random"
+
+	// No ALB has these.
+	SourceIPHash      = "source_ip_hash"
+	ConsistentHash    = "consistent_hash"
+	PowerOfTwoChoices = "power_of_two_choices"
+	LeastTime         = "least_time"
 )
+
+// builders make the algorithms by their names.
+var builders = map[string]func([]Target, Options) (Algorithm, error){
+	RoundRobin:               newRoundRobin,
+	LeastOutstandingRequests: newLeastOutstandingRequests,
+	WeightedRandom:           newWeightedRandom,
+	SourceIPHash:             newSourceIPHash,
+	ConsistentHash:           newConsistentHash,
+	PowerOfTwoChoices:        newPowerOfTwoChoices,
+	LeastTime:                newLeastTime,
+}
+
+// Hashes reports whether the algorithm of that name goes by [Facts.Hash]. It is to be told of
+// targets that are down, too.
+func Hashes(name string) bool { return name == SourceIPHash || name == ConsistentHash }
 
 // maxWeight bounds a target's weight, and with it how long a weighted schedule becomes.
 const maxWeight = 256
@@ -31,9 +54,14 @@ type Target struct {
 	// Limit is the most outstanding requests that the target takes; 0 for no limit. A target
 	// that has them is not picked.
 	Limit int
-	// RampFrom and Ramp are the target's slow start; only round_robin has one. From RampFrom
-	// on, the target's share grows linearly from near 0, and is whole after Ramp. A Ramp of 0
-	// is no slow start.
+	// Down says that the target has its place and gets nothing: those who would go to it go
+	// elsewhere, and nobody else moves. It is for the algorithms that hash.
+	Down bool
+	// Address tells consistent_hash the targets apart, the same in every process.
+	Address string
+	// RampFrom and Ramp are the target's slow start, which least_outstanding_requests and
+	// weighted_random have none of. From RampFrom on, the target's share grows linearly from
+	// near 0, and is whole after Ramp. A Ramp of 0 is no slow start.
 	RampFrom time.Time
 	Ramp     time.Duration
 	// Mitigation is the factor that anomaly mitigation puts on Weight, above 0 and at most 1;
@@ -78,6 +106,9 @@ type Options struct {
 	// Cursor outlives the algorithm: the next one, for the group's next snapshot, goes on from
 	// there; nil begins anew.
 	Cursor *Cursor
+	// BoundedLoad is the most outstanding requests that consistent_hash gives a target, in
+	// hundredths of what all have in the mean; 0 for no bound.
+	BoundedLoad int
 }
 
 // New makes the algorithm of that name for targets, which it does not keep.
@@ -85,27 +116,25 @@ func New(name string, targets []Target, o Options) (Algorithm, error) {
 	if o.Cursor == nil {
 		o.Cursor = new(Cursor)
 	}
-	var build func([]Target, Options) (Algorithm, error)
-	switch name {
-	case RoundRobin:
-		build = newRoundRobin
-	case LeastOutstandingRequests:
-		build = newLeastOutstandingRequests
-	case WeightedRandom:
-		build = newWeightedRandom
-	default:
-		known := []string{RoundRobin, LeastOutstandingRequests, WeightedRandom}
+	build := builders[name]
+	if build == nil {
+		known := slices.Sorted(maps.Keys(builders))
 		return nil, fmt.Errorf("unknown algorithm (got %q, want one of %s)", name, strings.Join(known, ", "))
 	}
 	if len(targets) == 0 {
 		return nobody{}, nil
 	}
 	for i := range targets {
-		if targets[i].Limit > 0 && targets[i].Counters == nil {
-			return nil, fmt.Errorf("%s: target %d has a limit and no counters", name, i)
+		if t := &targets[i]; t.Counters == nil && (t.Limit > 0 || counts(name)) {
+			return nil, fmt.Errorf("%s: target %d has no counters", name, i)
 		}
 	}
 	return build(targets, o)
+}
+
+// counts reports whether the algorithm of that name looks at what targets have to do.
+func counts(name string) bool {
+	return name == LeastOutstandingRequests || name == ConsistentHash || name == PowerOfTwoChoices || name == LeastTime
 }
 
 // nobody is every algorithm without targets.

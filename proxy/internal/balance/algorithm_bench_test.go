@@ -20,6 +20,8 @@ func BenchmarkPick(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
 					f.Random += 0x9e3779b97f4a7c15
+					f.Hash = f.Random
+					f.Now = f.Now.Add(time.Microsecond)
 					a.Pick(f)
 				}
 			})
@@ -36,6 +38,7 @@ func BenchmarkPickParallel(b *testing.B) {
 				f := balance.Facts{Now: start.Add(10 * time.Second)}
 				for pb.Next() {
 					f.Random += 0x9e3779b97f4a7c15
+					f.Hash = f.Random
 					a.Pick(f)
 				}
 			})

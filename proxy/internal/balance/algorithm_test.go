@@ -1,6 +1,7 @@
 package balance_test
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -18,7 +19,7 @@ var start = time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)
 func group(n int) []balance.Target {
 	targets := make([]balance.Target, n)
 	for i := range targets {
-		targets[i] = balance.Target{Weight: 1, Counters: new(balance.Counters)}
+		targets[i] = balance.Target{Weight: 1, Counters: new(balance.Counters), Address: fmt.Sprintf("10.0.%d.%d:80", i/256, i%256)}
 	}
 	return targets
 }
@@ -70,10 +71,16 @@ func likely(t *testing.T, got []int, shares []float64) {
 	}
 }
 
-var names = []string{balance.RoundRobin, balance.LeastOutstandingRequests, balance.WeightedRandom}
+var names = []string{
+	balance.RoundRobin, balance.LeastOutstandingRequests, balance.WeightedRandom,
+	balance.SourceIPHash, balance.ConsistentHash, balance.PowerOfTwoChoices, balance.LeastTime,
+}
 
 func TestNamesAreThoseOfTheEnvironment(t *testing.T) {
-	for i, name := range []string{spec.RoundRobin, spec.LeastOutstandingRequests, spec.WeightedRandom} {
+	for i, name := range []string{
+		spec.RoundRobin, spec.LeastOutstandingRequests, spec.WeightedRandom,
+		spec.SourceIPHash, spec.ConsistentHashing, spec.PowerOfTwoChoices, spec.LeastTime,
+	} {
 		if names[i] != name {
 			t.Errorf("got %q, want %q", names[i], name)
 		}
@@ -130,7 +137,7 @@ func TestTargetsAreNotKept(t *testing.T) {
 
 // TestWeightsOutOfRange checks that 0 and less count as 1, and more than 256 as 256.
 func TestWeightsOutOfRange(t *testing.T) {
-	for _, name := range []string{balance.RoundRobin, balance.WeightedRandom} {
+	for _, name := range []string{balance.RoundRobin, balance.WeightedRandom, balance.PowerOfTwoChoices, balance.LeastTime} {
 		a := algorithm(t, name, weighing(0, -7, 1, 256, 1<<40), nil)
 		likely(t, count(a, 5, 100_000, start, 3), []float64{1, 1, 1, 256, 256})
 	}
@@ -138,8 +145,8 @@ func TestWeightsOutOfRange(t *testing.T) {
 
 func TestPicksAllocateNothing(t *testing.T) {
 	for name, a := range everyAlgorithm(t, 10) {
-		f := balance.Facts{Now: start.Add(10 * time.Second), Random: 42}
-		if n := testing.AllocsPerRun(1000, func() { f.Random += 1 << 60; a.Pick(f) }); n != 0 {
+		f := balance.Facts{Now: start.Add(10 * time.Second), Random: 42, Hash: 1}
+		if n := testing.AllocsPerRun(1000, func() { f.Random += 1 << 60; f.Hash += 1 << 60; a.Pick(f) }); n != 0 {
 			t.Errorf("%s: %v allocations", name, n)
 		}
 	}
@@ -173,11 +180,13 @@ func TestConcurrentPicks(t *testing.T) {
 
 // everyAlgorithm is each algorithm, with weights and in slow start too.
 func everyAlgorithm(t testing.TB, n int) map[string]balance.Algorithm {
-	weights, ramps, busy := group(n), group(n), group(n)
+	weights, ramps, busy, known := group(n), group(n), group(n), group(n)
 	for i := range n {
 		weights[i].Weight = 1 + i*37%256
 		weights[i].Mitigation = 1 / float64(1+i%3)
 		busy[i].Counters.Outstanding.Store(int64(1 + (n-i)%7))
+		known[i].Counters.Outstanding.Store(int64(1 + (n-i)%7))
+		known[i].Counters.Latency.Observe(start, time.Duration(1+i%5)*10*time.Millisecond, false)
 		if i%2 == 0 {
 			ramps[i].RampFrom, ramps[i].Ramp = start, time.Minute
 		}
@@ -189,5 +198,11 @@ func everyAlgorithm(t testing.TB, n int) map[string]balance.Algorithm {
 		balance.LeastOutstandingRequests + "/idle": algorithm(t, balance.LeastOutstandingRequests, group(n), nil),
 		balance.LeastOutstandingRequests + "/busy": algorithm(t, balance.LeastOutstandingRequests, busy, nil),
 		balance.WeightedRandom:                     algorithm(t, balance.WeightedRandom, weights, nil),
+		balance.SourceIPHash:                       algorithm(t, balance.SourceIPHash, weights, nil),
+		balance.ConsistentHash:                     algorithm(t, balance.ConsistentHash, weights, nil),
+		balance.ConsistentHash + "/bounded":        bounded(t, busy, 125),
+		balance.PowerOfTwoChoices:                  algorithm(t, balance.PowerOfTwoChoices, busy, nil),
+		balance.PowerOfTwoChoices + "/slow_start":  algorithm(t, balance.PowerOfTwoChoices, ramps, nil),
+		balance.LeastTime:                          algorithm(t, balance.LeastTime, known, nil),
 	}
 }

@@ -17,12 +17,16 @@ type Counters struct {
 	// Requests is how many have been sent to the target; Errors, how many of them were
 	// answered with 5xx or came to no connection.
 	Requests, Errors atomic.Uint64
-	_                [line - 3*8]byte
+	// Latency is known only of targets in a group with least_time.
+	Latency Latency
+	_       [line - 4*8]byte
 }
 
-// Cursor is the place of round robin. The group keeps it while snapshots come and go, so
-// that a new one does not begin with the same target again. The zero value is ready.
+// Cursor is what a group keeps while snapshots come and go: the place of round robin, so that
+// a new one does not begin with the same target again, and the ring of consistent_hash. The
+// zero value is ready.
 type Cursor struct {
+	ring atomic.Pointer[ring]
 	_    [line]byte
 	next atomic.Uint64
 	_    [line - 8]byte

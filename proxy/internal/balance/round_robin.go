@@ -13,11 +13,16 @@ type roundRobin struct {
 }
 
 func newRoundRobin(targets []Target, o Options) (Algorithm, error) {
-	r := roundRobin{gate: newGate(targets), cursor: o.Cursor, turns: schedule(targets)}
-	if s := newSlowStart(r, targets); s != nil {
-		return s, nil
+	r := turns(targets, o)
+	if l := newLot(targets); l.ramps.list != nil {
+		return &slowStart{roundRobin: r, lot: l}, nil
 	}
 	return &r, nil
+}
+
+// turns is round robin without slow start.
+func turns(targets []Target, o Options) roundRobin {
+	return roundRobin{gate: newGate(targets), cursor: o.Cursor, turns: schedule(targets)}
 }
 
 // maxPassed bounds the turns of targets without room that are passed on for one pick: so

@@ -20,81 +20,27 @@ const (
 type slowStart struct {
 	roundRobin
 
-	ramps []ramp
-	// end is when the last ramp ends.
-	end time.Time
-}
-
-// ramp is the slow start of a target.
-type ramp struct {
-	weight float64
-	from   time.Time
-	length time.Duration // 0 for none
-}
-
-// newSlowStart returns nil when no target has a ramp.
-func newSlowStart(r roundRobin, targets []Target) *slowStart {
-	s := &slowStart{roundRobin: r, ramps: make([]ramp, len(targets))}
-	found := false
-	for i := range targets {
-		t := &targets[i]
-		s.ramps[i] = ramp{weight: float64(t.weight()), from: t.RampFrom, length: max(0, t.Ramp)}
-		if t.Ramp <= 0 {
-			continue
-		}
-		if end := t.RampFrom.Add(t.Ramp); !found || end.After(s.end) {
-			s.end = end
-		}
-		found = true
-	}
-	if !found {
-		return nil
-	}
-	return s
+	lot lot
 }
 
 func (s *slowStart) Pick(f Facts) int {
-	if !f.Now.Before(s.end) {
+	if s.lot.ramps.whole(f.Now) {
 		return s.roundRobin.Pick(f)
 	}
 	random := f.Random
 	for range maxTries {
 		i := s.roundRobin.Pick(f)
-		if i < 0 {
-			return i
-		}
-		share := s.ramps[i].share(f.Now)
-		if share == 1 {
-			return i
-		}
-		random = scramble(random)
-		if unit(random) < share {
+		if i < 0 || s.lot.ramps.takes(i, f.Now, &random) {
 			return i
 		}
 	}
-	return s.draw(&f, unit(scramble(random)))
+	return s.lot.among(&f, unit(scramble(random)))
 }
 
-// draw picks by the shares themselves, which is what passing turns on comes to in the end.
-// It counts for a group in which nearly all, or all, have just begun.
-func (s *slowStart) draw(f *Facts, point float64) int {
-	var sum float64
-	for i := range s.ramps {
-		if s.open(i, f) {
-			sum += s.ramps[i].weight * s.ramps[i].share(f.Now)
-		}
-	}
-	point *= sum
-	for i := range s.ramps {
-		if !s.open(i, f) {
-			continue
-		}
-		point -= s.ramps[i].weight * s.ramps[i].share(f.Now)
-		if point < 0 {
-			return i
-		}
-	}
-	return s.after(0, f) // what had room a moment ago has none any more
+// ramp is the slow start of a target.
+type ramp struct {
+	from   time.Time
+	length time.Duration // 0 for none
 }
 
 // share is how much of its turns the target takes: above 0, and at most 1.

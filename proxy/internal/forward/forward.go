@@ -137,7 +137,11 @@ func (l *Listener) forward(x *exchange.Exchange, f *routing.Forward) int {
 	}
 	s.end()
 	t.End(x.Record.TargetStatus, x.Record.TargetConnError)
-	t.Telemetry.Observe(outcome(&x.Record, status))
+	told := outcome(&x.Record, status)
+	t.Telemetry.Observe(told)
+	if cfg.Timed && !told.ClientGone {
+		observe(t, &x.Record, &told)
+	}
 	return status
 }
 

@@ -1,7 +1,10 @@
 package forward
 
 import (
+	"time"
+
 	"github.com/evenkeel/evenkeel/proxy/internal/exchange"
+	"github.com/evenkeel/evenkeel/proxy/internal/target"
 	"github.com/evenkeel/evenkeel/proxy/internal/telemetry"
 )
 
@@ -19,4 +22,16 @@ func outcome(r *exchange.Record, status int) telemetry.Outcome {
 		Received:   r.ReceivedBytes,
 		Sent:       r.SentBytes,
 	}
+}
+
+// observe tells the group's algorithm how long the target took until its answer began. A
+// target without an answer has failed however long that took, and one that answers with an
+// error has as well: it may be fast because it does nothing.
+func observe(t *target.Target, r *exchange.Record, o *telemetry.Outcome) {
+	now, took := r.Answered, o.Latency
+	if !o.Answered {
+		now = time.Now()
+		took = now.Sub(r.Created)
+	}
+	t.Observe(now, took, !o.Answered || o.ConnectError || o.Status >= 500)
 }

@@ -90,8 +90,9 @@ func (l *Listener) pickTarget(x *exchange.Exchange, f *routing.Forward, snapshot
 			x.Record.NonStickyApp = true
 		}
 	}
+	facts := balance.Facts{Now: x.Record.Created, Random: random(), Hash: hashOf(x, &cfg.HashKey)}
 	for {
-		t, _ := snapshot.Pick(balance.Facts{Now: x.Record.Created, Random: random()})
+		t, _ := snapshot.Pick(facts)
 		if t == nil || t.Begin() {
 			return t, st
 		}

@@ -27,8 +27,13 @@ type Config struct {
 	// ProtocolVersion is one of spec's.
 	ProtocolVersion string
 	// HTTPS says that targets speak TLS.
-	HTTPS     bool
-	Algorithm string
+	HTTPS bool
+	// Algorithm is one of package balance's. HashKey and BoundedLoad are of those that hash.
+	Algorithm   string
+	HashKey     HashKey
+	BoundedLoad int
+	// Timed says that the algorithm wants to know how long targets take.
+	Timed bool
 	// AnomalyMitigation lowers the share of targets that fail more than their peers.
 	AnomalyMitigation bool
 	// SlowStart is 0 for none.
@@ -66,7 +71,10 @@ func compile(env *spec.Environment, g *spec.TargetGroup, inUse bool) *Config {
 		ARN:                 env.TargetGroupARN(g.Name),
 		ProtocolVersion:     g.ProtocolVersion,
 		HTTPS:               g.Protocol == spec.ProtocolHTTPS,
-		Algorithm:           g.Algorithm,
+		Algorithm:           algorithmOf(g),
+		HashKey:             hashKeyOf(&g.ProxyOnly),
+		BoundedLoad:         g.ProxyOnly.ConsistentHash.BoundedLoad,
+		Timed:               algorithmOf(g) == spec.LeastTime,
 		AnomalyMitigation:   g.AnomalyMitigation,
 		SlowStart:           g.SlowStart,
 		DeregistrationDelay: g.DeregistrationDelay,
@@ -85,6 +93,14 @@ func compile(env *spec.Environment, g *spec.TargetGroup, inUse bool) *Config {
 			idleTimeout:     env.LoadBalancer.Attributes.IdleTimeout,
 		},
 	}
+}
+
+// algorithmOf is the algorithm of g: the one that an ALB has, or the one that replaces it.
+func algorithmOf(g *spec.TargetGroup) string {
+	if g.ProxyOnly.Algorithm != "" {
+		return g.ProxyOnly.Algorithm
+	}
+	return g.Algorithm
 }
 
 // same reports whether connections made by t serve u as well.

@@ -111,8 +111,20 @@ func (g *Group) apply(cfg *Config, list []Registration) {
 		}
 	}
 	g.register(list)
+	g.arrange(list)
 	g.publish()
 	g.changed()
+}
+
+// arrange brings the members into the order of list, and those that drain behind it: which
+// target an algorithm that hashes takes for a client depends on their order, and must not on
+// the history of one process. g.mu is held.
+func (g *Group) arrange(list []Registration) {
+	place := make(map[string]int, len(list))
+	for i, r := range list {
+		place[r.Address] = i - len(list)
+	}
+	slices.SortStableFunc(g.members, func(a, b *member) int { return place[a.target.Address] - place[b.target.Address] })
 }
 
 // leave lets all targets drain since the environment does not have the group any more. A

@@ -98,7 +98,7 @@ func (r *Registry) comeBack(arn string) *Group {
 // checkAlgorithms reports the first group whose algorithm nobody has.
 func checkAlgorithms(env *spec.Environment) error {
 	for i := range env.TargetGroups {
-		if _, err := balance.New(env.TargetGroups[i].Algorithm, nil, balance.Options{}); err != nil {
+		if _, err := balance.New(algorithmOf(&env.TargetGroups[i]), nil, balance.Options{}); err != nil {
 			return err
 		}
 	}

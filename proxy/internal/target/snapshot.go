@@ -1,6 +1,8 @@
 package target
 
 import (
+	"slices"
+
 	"github.com/evenkeel/evenkeel/proxy/internal/balance"
 	"github.com/evenkeel/evenkeel/targethealth"
 )
@@ -13,10 +15,11 @@ type Snapshot struct {
 	// HealthyCount is how many targets are healthy.
 	HealthyCount int
 
-	// targets are those that may get requests; algorithm was built for them, in this order.
+	// targets are those that the algorithm was built for, in this order: those that may get
+	// requests, and for an algorithm that hashes also those that are down.
 	targets   []*Target
 	algorithm balance.Algorithm
-	// byAddress finds the target that a stickiness cookie names.
+	// byAddress finds the target that a stickiness cookie names, if it may get requests.
 	byAddress map[string]int
 }
 
@@ -67,14 +70,26 @@ func build(cfg *Config, members []*member, cursor *balance.Cursor) (*Snapshot, e
 		serving = registered
 	}
 	serving = withoutBackups(serving, s.FailOpen)
+	listed := serving
+	if balance.Hashes(cfg.Algorithm) {
+		listed = withDown(serving, registered)
+	}
 
-	candidates := make([]balance.Target, len(serving))
-	s.targets = make([]*Target, len(serving))
+	candidates := make([]balance.Target, len(listed))
+	s.targets = make([]*Target, len(listed))
 	s.byAddress = make(map[string]int, len(serving))
-	for i, m := range serving {
+	for _, m := range serving {
+		s.byAddress[m.target.Address] = balance.None
+	}
+	for i, m := range listed {
 		s.targets[i] = m.target
-		s.byAddress[m.target.Address] = i
+		_, serves := s.byAddress[m.target.Address]
+		if serves {
+			s.byAddress[m.target.Address] = i
+		}
 		candidates[i] = balance.Target{
+			Address:    m.target.Address,
+			Down:       !serves,
 			Weight:     m.target.Weight,
 			Counters:   &m.target.counters,
 			Limit:      m.target.MaxConnections,
@@ -84,7 +99,7 @@ func build(cfg *Config, members []*member, cursor *balance.Cursor) (*Snapshot, e
 		}
 	}
 	var err error
-	s.algorithm, err = balance.New(cfg.Algorithm, candidates, balance.Options{Cursor: cursor})
+	s.algorithm, err = balance.New(cfg.Algorithm, candidates, balance.Options{Cursor: cursor, BoundedLoad: cfg.BoundedLoad})
 	return s, err
 }
 
@@ -104,4 +119,18 @@ func withoutBackups(serving []*member, failOpen bool) []*member {
 		return first
 	}
 	return serving
+}
+
+// withDown is serving and those that are out, in the order in which they are registered, so
+// that who is healthy again finds its place. Backups have no place among those whom they
+// stand in for.
+func withDown(serving, registered []*member) []*member {
+	if len(serving) == 0 {
+		return nil
+	}
+	backups := slices.ContainsFunc(serving, func(m *member) bool { return m.target.Backup })
+	primaries := slices.ContainsFunc(serving, func(m *member) bool { return !m.target.Backup })
+	return slices.DeleteFunc(slices.Clone(registered), func(m *member) bool {
+		return m.target.Backup && !backups || !m.target.Backup && !primaries
+	})
 }

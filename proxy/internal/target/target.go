@@ -111,6 +111,12 @@ func (t *Target) End(status int, connectError bool) {
 	}
 }
 
+// Observe tells the group's algorithm that a request took so long until its answer began, or
+// until it failed. It is for groups that are Timed.
+func (t *Target) Observe(now time.Time, took time.Duration, failed bool) {
+	t.counters.Latency.Observe(now, took, failed)
+}
+
 // Draining reports whether the target is on its way out, so that its connections are not
 // kept.
 func (t *Target) Draining() bool { return t.draining.Load() }
