@@ -73,8 +73,9 @@ const mayImport = `
 
 	# The program.
 	INTERNAL/demo: INTERNAL/certs environments spec
+	INTERNAL/prometheus: spec
 	INTERNAL/agent: spec
-	INTERNAL/command: INTERNAL/admin INTERNAL/agent INTERNAL/demo INTERNAL/edge INTERNAL/server INTERNAL/tlspolicy INTERNAL/watch spec
+	INTERNAL/command: INTERNAL/admin INTERNAL/agent INTERNAL/demo INTERNAL/edge INTERNAL/prometheus INTERNAL/server INTERNAL/tlspolicy INTERNAL/watch spec
 	proxy: INTERNAL/command
 
 	# The functions on AWS.

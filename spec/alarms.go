@@ -30,6 +30,10 @@ type Alarms struct {
 	Notify Notify `yaml:"notify"`
 }
 
+// ServiceDownErrorRate is the share of requests answered with 5XX above which the service
+// counts as down, unless ErrorRate tolerates more.
+const ServiceDownErrorRate = Percent(5)
+
 func (a *Alarms) setDefaults() {
 	a.ErrorRate, a.MinimumRequests, a.Connections = 1, 100, 80
 	a.CertificateExpiry = 30 * day

@@ -9,6 +9,7 @@ package spec
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -135,6 +136,17 @@ func (e *Environment) InUseTargetGroups() map[string]bool {
 		}
 	}
 	return used
+}
+
+// TargetsSpeakTLS tells whether a target group in use has protocol HTTPS.
+func (e *Environment) TargetsSpeakTLS() bool {
+	used := e.InUseTargetGroups()
+	return slices.ContainsFunc(e.TargetGroups, func(g TargetGroup) bool { return used[g.Name] && g.Protocol == ProtocolHTTPS })
+}
+
+// ClientsSpeakTLS tells whether a listener has protocol HTTPS.
+func (e *Environment) ClientsSpeakTLS() bool {
+	return slices.ContainsFunc(e.LoadBalancer.Listeners, func(l Listener) bool { return l.Protocol == ProtocolHTTPS })
 }
 
 // environment checks what no single section can.

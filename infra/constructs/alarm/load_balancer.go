@@ -7,10 +7,6 @@ import (
 	"github.com/evenkeel/evenkeel/spec"
 )
 
-// ServiceDownErrorRate is the share of requests answered with 5XX above which the service
-// counts as down, unless the environment file tolerates more.
-const ServiceDownErrorRate = spec.Percent(5)
-
 // How errors are counted. RequestCount leaves out requests for which no target could be
 // chosen, so that in an outage there are more errors than requests: the larger of the two is
 // the whole.
@@ -35,7 +31,7 @@ var (
 	ErrorRateCritical = Kind{
 		Name: "error-rate-critical", Severity: Critical,
 		Meaning: "So many requests are answered with a 5XX status that the service counts as down.",
-		Measure: fmt.Sprintf(errorShare, bothErrors), Limit: fmt.Sprintf("> %v, or `alarms.error_rate` if that is more", ServiceDownErrorRate), Comparison: Above,
+		Measure: fmt.Sprintf(errorShare, bothErrors), Limit: fmt.Sprintf("> %v, or `alarms.error_rate` if that is more", spec.ServiceDownErrorRate), Comparison: Above,
 		Window: minutes(3, 3), Missing: NotBreaching, MissingReason: "without an error there is nothing to report",
 	}
 	TargetErrorRate = Kind{
@@ -116,7 +112,7 @@ func (l *list) loadBalancer(name string) {
 	target := LoadBalancerMetric(name, spec.MetricHTTPCodeTarget5XX, "Sum").as("target")
 	both := append([]Formula{{"errors", "SUM([elb, target])"}}, l.share("errors")...)
 	l.add(ErrorRate, "", rate, requests, elb, target).Formulas = both
-	l.add(ErrorRateCritical, "", max(rate, float64(ServiceDownErrorRate)), requests, elb, target).Formulas = both
+	l.add(ErrorRateCritical, "", max(rate, float64(spec.ServiceDownErrorRate)), requests, elb, target).Formulas = both
 	l.add(TargetErrorRate, "", rate, requests, target).Formulas = l.share("target")
 	l.add(LoadBalancerErrorRate, "", rate, requests, elb).Formulas = l.share("elb")
 
@@ -134,10 +130,10 @@ func (l *list) loadBalancer(name string) {
 	l.add(Connections, "", l.env.Alarms.Connections.Fraction()*float64(l.env.Proxy.MaxConnections), LoadBalancerMetric(name, spec.MetricActiveConnectionCount, "Sum"))
 	l.add(RejectedConnections, "", 0, LoadBalancerMetric(name, spec.MetricRejectedConnectionCount, "Sum"))
 	l.add(TargetConnectionErrors, "", 0, LoadBalancerMetric(name, spec.MetricTargetConnectionErrorCount, "Sum"))
-	if l.targetsSpeakTLS() {
+	if l.env.TargetsSpeakTLS() {
 		l.add(TargetTLSErrors, "", 0, LoadBalancerMetric(name, spec.MetricTargetTLSNegotiationErrorCount, "Sum"))
 	}
-	if l.clientsSpeakTLS() {
+	if l.env.ClientsSpeakTLS() {
 		l.add(ClientTLSErrors, "", 0, LoadBalancerMetric(name, spec.MetricClientTLSNegotiationErrorCount, "Sum")).Band = bandWidth
 	}
 }
@@ -149,23 +145,4 @@ func (l *list) share(errors string) []Formula {
 		{"total", "MAX([requests, " + errors + "])"},
 		{"share", fmt.Sprintf("IF(total >= %d, 100 * %s / total, 0)", l.env.Alarms.MinimumRequests, errors)},
 	}
-}
-
-func (l *list) targetsSpeakTLS() bool {
-	used := l.env.InUseTargetGroups()
-	for i := range l.env.TargetGroups {
-		if g := &l.env.TargetGroups[i]; used[g.Name] && g.Protocol == spec.ProtocolHTTPS {
-			return true
-		}
-	}
-	return false
-}
-
-func (l *list) clientsSpeakTLS() bool {
-	for i := range l.env.LoadBalancer.Listeners {
-		if l.env.LoadBalancer.Listeners[i].Protocol == spec.ProtocolHTTPS {
-			return true
-		}
-	}
-	return false
 }

@@ -36,6 +36,7 @@ type commandLine struct {
 	Print   printCommand   `cmd:"" help:"Print an effective environment: defaults, base and file as one, secrets masked."`
 	Diff    diffCommand    `cmd:"" help:"Print in what two environments differ in effect."`
 	Schema  schemaCommand  `cmd:"" help:"Print the JSON Schema of environment files, for editors."`
+	Rules   rulesCommand   `cmd:"" help:"Print the rules by which Prometheus alerts on what an environment file describes."`
 	Status  statusCommand  `cmd:"" help:"Show listeners, target groups and targets of a running process."`
 	Reload  reloadCommand  `cmd:"" help:"Make a running process read its environment file again."`
 	Health  healthCommand  `cmd:"" help:"Ask a running process whether it lives, for a container's HEALTHCHECK."`
