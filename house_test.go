@@ -57,7 +57,7 @@ const mayImport = `
 	INTERNAL/proxyheader:
 
 	# A request's life.
-	INTERNAL/waf: INTERNAL/exchange spec
+	INTERNAL/waf: INTERNAL/client INTERNAL/exchange spec
 	INTERNAL/edge: INTERNAL/exchange INTERNAL/routing INTERNAL/wire spec
 	INTERNAL/forward: aggregate INTERNAL/answer INTERNAL/balance INTERNAL/client INTERNAL/desync INTERNAL/edge INTERNAL/exchange INTERNAL/http1 INTERNAL/http2 INTERNAL/routing INTERNAL/sticky INTERNAL/target INTERNAL/targetconn INTERNAL/telemetry INTERNAL/waf INTERNAL/wire spec
 

@@ -74,7 +74,7 @@ func TestNotServed(t *testing.T) {
 		"target_groups[0].proxy_only.queue", "target_groups[0].proxy_only.passive_health",
 		"target_groups[0].proxy_only.retries", "target_groups[0].proxy_only.headers", "target_groups[0].proxy_only.discovery",
 		"edge.compression", "edge.cache",
-		"waf.managed", "waf.rate_limits", "waf.geo_match",
+		"waf.managed", "waf.geo_match",
 		"proxy.admin.users",
 	}
 	if diff := cmp.Diff(want, load(t, filepath.Join("testdata", "whole.yaml")).NotServed()); diff != "" {

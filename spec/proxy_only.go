@@ -235,7 +235,6 @@ func (e *Environment) NotServed() []string {
 	add("edge.compression", e.Edge.Compression.Enabled)
 	add("edge.cache", len(e.Edge.Cache) > 0)
 	add("waf.managed", len(e.WAF.Managed) > 0)
-	add("waf.rate_limits", len(e.WAF.RateLimits) > 0)
 	add("waf.geo_match", !e.WAF.GeoMatch.absent())
 	add("proxy.admin.users", len(e.Proxy.Admin.Users) > 0)
 	return paths

@@ -28,7 +28,7 @@ type WAF struct {
 	GeoMatch GeoMatch `yaml:"geo_match"`
 }
 
-// Values of WAF.DefaultAction and IPSet.Action.
+// Values of the actions of WAF and its rules.
 const (
 	WAFAllow = "allow"
 	WAFBlock = "block"
@@ -97,7 +97,7 @@ func (w *WAF) check(c *checker, path string) {
 	}
 }
 
-// RateLimit blocks who sends more than Limit requests in any Window.
+// RateLimit blocks or counts the requests of who sends more than Limit requests in any Window.
 //
 // https://docs.aws.amazon.com/waf/latest/developerguide/waf-rule-statement-type-rate-based.html
 type RateLimit struct {
@@ -115,6 +115,8 @@ type RateLimit struct {
 	Path string `yaml:"path"`
 	// Status is what refused requests are answered with: 400 to 599. Default 403.
 	Status int `yaml:"status"`
+	// Action is block or count: what becomes of requests over the limit. Default block.
+	Action string `yaml:"action"`
 }
 
 var (
@@ -125,7 +127,9 @@ var (
 
 const wafNameWords = "1 to 128 letters, digits, underscores and hyphens"
 
-func (r *RateLimit) setDefaults() { r.Window, r.Key, r.Status = 300*time.Second, "ip", 403 }
+func (r *RateLimit) setDefaults() {
+	r.Window, r.Key, r.Status, r.Action = 300*time.Second, "ip", 403, WAFBlock
+}
 
 func (r *RateLimit) limits() limits {
 	return limits{
@@ -135,6 +139,7 @@ func (r *RateLimit) limits() limits {
 		"key":    required(like(rateKeyShape, "ip, forwarded_ip, header:NAME, cookie:NAME, query_argument:NAME or all")),
 		"path":   like(ratePathShape, "the beginning of a path, at most 200 characters"),
 		"status": between(400, 599),
+		"action": required(oneOf(WAFBlock, WAFCount)),
 	}
 }
 

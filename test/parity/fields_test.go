@@ -30,7 +30,7 @@ var oneSided = map[string]string{
 	"DNS":            "a record of Route 53",
 	"ACMCertificate": "a certificate of ACM; the container reads files",
 	"Compression":    "CloudFront's; this version's container accepts it and warns", "CacheBehavior": "of the edge", "CacheKey": "of the edge",
-	"RateLimit": "of the firewall; this version's container accepts it and warns", "GeoMatch": "the same",
+	"GeoMatch":                    "of the firewall; this version's container accepts it and warns",
 	"HealthAggregate.CheckPath":   "the function on AWS asks targets; the container makes the document of its own checks",
 	"Environment.HealthAggregate": "see HealthAggregate",
 	"HealthAggregate.Replacement": "instances of Auto Scaling; the container has none", "Replacement": "of Auto Scaling",

@@ -75,6 +75,7 @@ func rateLimit(acl *template.Resource, at string) spec.RateLimit {
 		Window: duration(acl.String(rate + "EvaluationWindowSec")),
 		Path:   acl.String(rate + "ScopeDownStatement.ByteMatchStatement.SearchString"),
 		Status: 403,
+		Action: wafAction(acl, at),
 	}
 	if acl.Has(at + "Action.Block.CustomResponse") {
 		r.Status = int(acl.Number(at + "Action.Block.CustomResponse.ResponseCode"))

@@ -125,7 +125,7 @@ func ipSetRule(name, action string, arns []string) rule {
 	return r
 }
 
-// rateLimitRule blocks who sends more than the limit in the window.
+// rateLimitRule blocks or counts the requests of who sends more than the limit in the window.
 //
 // https://docs.aws.amazon.com/waf/latest/developerguide/waf-rule-statement-type-rate-based.html
 func rateLimitRule(l *spec.RateLimit) rule {
@@ -133,7 +133,10 @@ func rateLimitRule(l *spec.RateLimit) rule {
 		Limit:               jsii.Number(l.Limit),
 		EvaluationWindowSec: convert.Seconds(l.Window),
 	}
-	r := rule{name: l.Name, capacity: unitsRate, action: blockWith(l.Status, l.Window)}
+	r := rule{name: l.Name, capacity: unitsRate, action: ruleAction(l.Action)}
+	if l.Action == spec.WAFBlock {
+		r.action = blockWith(l.Status, l.Window)
+	}
 	switch kind, name, _ := strings.Cut(l.Key, ":"); kind {
 	case "ip":
 		s.AggregateKeyType = new("IP")

@@ -9,11 +9,13 @@
 package waf
 
 import (
+	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
 	"sync"
 
+	"github.com/evenkeel/evenkeel/proxy/internal/client"
 	"github.com/evenkeel/evenkeel/proxy/internal/exchange"
 	"github.com/evenkeel/evenkeel/spec"
 )
@@ -68,7 +70,18 @@ func Compile(env *spec.Environment, before *Firewall) (*Firewall, error) {
 	f := &Firewall{defaultAction: actions[w.DefaultAction]}
 	for _, name := range slices.Sorted(maps.Keys(w.IPSets)) {
 		set := w.IPSets[name]
-		f.rules = append(f.rules, rule{name: name, action: actions[set.Action], status: statusForbidden, matcher: newIPSet(set.Addresses)})
+		blocks, err := client.NewBlocks(set.Addresses)
+		if err != nil {
+			return nil, fmt.Errorf("ip_sets.%s: %w", name, err)
+		}
+		f.rules = append(f.rules, rule{name: name, action: actions[set.Action], status: statusForbidden, matcher: ipSet{blocks}})
+	}
+	for i := range w.RateLimits {
+		l := &w.RateLimits[i]
+		f.rules = append(f.rules, rule{
+			name: l.Name, action: actions[l.Action], status: l.Status, retryAfter: retryAfter(l),
+			matcher: newRateLimit(l, before.rateLimit(l.Name)),
+		})
 	}
 	for i := range f.rules {
 		f.rules[i].counters = before.countersOf(f.rules[i].name)
@@ -77,10 +90,37 @@ func Compile(env *spec.Environment, before *Firewall) (*Firewall, error) {
 	return f, nil
 }
 
+// rateLimit is the rate rule of that name; nil if there is none.
+func (f *Firewall) rateLimit(name string) *rateLimit {
+	if f == nil {
+		return nil
+	}
+	for i := range f.rules {
+		if r, ok := f.rules[i].matcher.(*rateLimit); ok && f.rules[i].name == name {
+			return r
+		}
+	}
+	return nil
+}
+
 // query is one request as rules see it.
 type query struct {
 	x      *exchange.Exchange
 	client netip.Addr
+	// path is normalPath's, empty until it is asked for; key is room for the key of a rate.
+	path, key []byte
+}
+
+// maxKept bounds what a query keeps for the next one: paths are seldom longer.
+const maxKept = 1 << 10
+
+// reset forgets the request.
+func (q *query) reset() {
+	path, key := q.path[:0], q.key[:0]
+	if cap(path) > maxKept {
+		path = nil
+	}
+	*q = query{path: path, key: key}
 }
 
 var queries = sync.Pool{New: func() any { return new(query) }}
@@ -90,7 +130,7 @@ func (f *Firewall) Judge(x *exchange.Exchange) Verdict {
 	q := queries.Get().(*query)
 	q.x, q.client = x, x.ClientAddr().Addr().Unmap().WithZone("")
 	v := f.judge(q)
-	*q = query{}
+	q.reset()
 	queries.Put(q)
 	return v
 }

@@ -1,0 +1,4 @@
+package waf
+
+// AppendNormalPath is for its fuzz test.
+var AppendNormalPath = appendNormalPath
