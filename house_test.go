@@ -51,7 +51,7 @@ const mayImport = `
 	INTERNAL/http2: INTERNAL/exchange INTERNAL/wire
 	INTERNAL/targetconn: INTERNAL/wire
 	INTERNAL/telemetry: targethealth
-	INTERNAL/target: INTERNAL/balance INTERNAL/http2 INTERNAL/sticky INTERNAL/targetconn INTERNAL/telemetry spec targethealth
+	INTERNAL/target: INTERNAL/balance INTERNAL/exchange INTERNAL/http2 INTERNAL/sticky INTERNAL/targetconn INTERNAL/telemetry spec targethealth
 	INTERNAL/health: INTERNAL/exchange INTERNAL/http1 INTERNAL/target INTERNAL/wire spec targethealth
 
 	INTERNAL/proxyheader:

@@ -2,8 +2,6 @@ package spec
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 )
@@ -36,9 +34,8 @@ type ProxyOnly struct {
 	ReadTimeout time.Duration `yaml:"read_timeout"`
 	// IdleConnections is how many idle connections are kept per target: 0 to 10000. Default 32.
 	IdleConnections int `yaml:"idle_connections"`
-	// Headers are set on requests to targets, by name; an empty value removes the header.
-	// Default: none.
-	Headers map[string]string `yaml:"headers"`
+	// Headers changes the headers of requests to targets. Default: none.
+	Headers RequestHeaders `yaml:"headers"`
 	// Discovery finds targets by DNS, in addition to those that the group names. Default: off.
 	Discovery Discovery `yaml:"discovery"`
 }
@@ -82,12 +79,8 @@ func (p *ProxyOnly) limits() limits {
 		"send_timeout":     idle,
 		"read_timeout":     idle,
 		"idle_connections": between(0, MaxIdleConnections),
-		"headers":          each(like(optionalValueShape, "visible ASCII and spaces inside")),
 	}
 }
-
-// unsettable are headers that the proxy itself has to write.
-var unsettable = []string{"connection", "content-length", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
 
 func (p *ProxyOnly) check(c *checker, path string) {
 	if p.Algorithm == ConsistentHashing && p.ConsistentHash.absent() {
@@ -95,11 +88,6 @@ func (p *ProxyOnly) check(c *checker, path string) {
 	}
 	if p.Algorithm != ConsistentHashing && !p.ConsistentHash.absent() {
 		c.refuse(field(path, "consistent_hash"), "is for algorithm consistent_hash", "", "no such key, or that algorithm")
-	}
-	for _, name := range slices.Sorted(maps.Keys(p.Headers)) {
-		if !headerShape.MatchString(name) || slices.Contains(unsettable, strings.ToLower(name)) {
-			c.refuse(field(path, "headers."+name), "is no header that can be set", quote(name), "another name")
-		}
 	}
 }
 
@@ -229,7 +217,6 @@ func (e *Environment) NotServed() []string {
 		add(field(at, "queue"), !p.Queue.absent())
 		add(field(at, "passive_health"), !p.PassiveHealth.absent())
 		add(field(at, "retries"), !p.Retries.absent())
-		add(field(at, "headers"), len(p.Headers) > 0)
 		add(field(at, "discovery"), !p.Discovery.absent())
 	}
 	add("edge.compression", e.Edge.Compression.Enabled)

@@ -66,5 +66,7 @@ var (
 	hashKeyShape   = regexp.MustCompile("^(source_ip|host|path|uri|(header|cookie|query):[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128})$")
 	// optionalValueShape is a header's value, or none.
 	optionalValueShape = regexp.MustCompile(`^([!-~]([ -~]*[!-~])?)?$`)
-	dnsNameShape       = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}))*$`)
+	// setValueShape is a header's value that is not empty.
+	setValueShape = regexp.MustCompile(`^[!-~]([ -~]*[!-~])?$`)
+	dnsNameShape  = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}))*$`)
 )

@@ -50,7 +50,7 @@ var oneSided = map[string]string{
 	// The container only.
 	"Proxy": "how the container binds and logs", "Admin": "of proxy", "LogFile": "of proxy", "ELBv2API": "of proxy",
 	"ProxyOnly": "what no ALB has: refused on AWS, with what there is instead", "ConsistentHash": "of proxy_only", "Queue": "of proxy_only",
-	"PassiveHealth": "of proxy_only", "Retries": "of proxy_only", "Discovery": "of proxy_only", "TargetProxyOnly": "of proxy_only",
+	"PassiveHealth": "of proxy_only", "RequestHeaders": "of proxy_only", "Retries": "of proxy_only", "Discovery": "of proxy_only", "TargetProxyOnly": "of proxy_only",
 	"Static.Expires":                   "both say it in Cache-Control, which it completes; a field Expires beside it CloudFront does not set",
 	"CertificateFiles":                 "files of the container",
 	"Certificate.Files":                "files of the container",

@@ -96,7 +96,7 @@ func (s *session) exchangeHTTP1() int {
 // send writes the head, with the body when the whole of it is at hand; a longer body
 // follows in a goroutine of its own while this one waits for the answer.
 func (s *session) send() error {
-	s.fields = s.l.requestFields(s.fields[:0], s.x)
+	s.prepareRequest()
 	n, whole := s.x.Client.Buffered()
 
 	b := wire.Bodies.Get()

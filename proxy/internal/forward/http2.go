@@ -34,7 +34,7 @@ func mismatch(version string, x *exchange.Exchange) bool {
 // overHTTP2 is overHTTP1 for a target that speaks HTTP/2.
 func (s *session) overHTTP2() int {
 	x := s.x
-	s.fields = s.l.requestFields(s.fields[:0], x)
+	s.prepareRequest()
 	if x.Record.GRPC {
 		s.fields = append(s.fields, exchange.Field{ID: exchange.FieldTE, Name: nameTE, Value: valueTrailers})
 	}

@@ -22,6 +22,14 @@ var (
 	valueHTTPS    = []byte("https")
 )
 
+// prepareRequest makes the fields that the target receives.
+func (s *session) prepareRequest() {
+	s.fields = s.l.requestFields(s.fields[:0], s.x)
+	if s.cfg.Headers != nil {
+		s.fields = changeFields(s.fields, s.x, s.cfg.Headers)
+	}
+}
+
 // requestFields appends to dst the header fields that the target receives: those of the
 // load balancer first, in the order in which an ALB sends them, then the client's in
 // theirs, without the ones that concern only the client's connection. How the body is

@@ -45,6 +45,8 @@ type Config struct {
 	HealthCheck    spec.HealthCheck
 	// SendTimeout and ReadTimeout are 0 for the load balancer's idle timeout.
 	SendTimeout, ReadTimeout time.Duration
+	// Headers changes what targets receive; nil for nothing.
+	Headers *Headers
 	// InUse says that some listener's action forwards to the group. The targets of a group
 	// that is not in use are unused and not checked.
 	InUse bool
@@ -83,6 +85,7 @@ func compile(env *spec.Environment, g *spec.TargetGroup, inUse bool) *Config {
 		HealthCheck:         g.HealthCheck,
 		SendTimeout:         g.ProxyOnly.SendTimeout,
 		ReadTimeout:         g.ProxyOnly.ReadTimeout,
+		Headers:             headersOf(&g.ProxyOnly.Headers),
 		InUse:               inUse,
 		Cookie:              new(sticky.Memo),
 		transport: transport{
