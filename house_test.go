@@ -63,7 +63,7 @@ const mayImport = `
 
 	# What stands around it.
 	INTERNAL/accesslog: INTERNAL/exchange spec
-	INTERNAL/metrics: INTERNAL/exchange spec
+	INTERNAL/metrics: INTERNAL/exchange spec targethealth
 	INTERNAL/admin: aggregate INTERNAL/telemetry spec targethealth
 	INTERNAL/tlspolicy:
 	INTERNAL/certs: spec

@@ -22,6 +22,8 @@ var (
 	DimensionLoadBalancer     = Dimension{"LoadBalancer", "load_balancer"}
 	DimensionTargetGroup      = Dimension{"TargetGroup", "target_group"}
 	DimensionAvailabilityZone = Dimension{"AvailabilityZone", "availability_zone"}
+	// DimensionTarget is a target's address; CloudWatch has none.
+	DimensionTarget = Dimension{"", "target"}
 )
 
 // MetricNamespace is the CloudWatch namespace of the metrics that an ALB has.
@@ -215,6 +217,22 @@ var (
 
 // Metrics of the container alone.
 var (
+	MetricRequests = Metric{
+		"", "evenkeel_requests_total", MetricCounter, false,
+		"Requests that were answered or given up, whoever answered them.",
+	}
+	MetricTargetRequests = Metric{
+		"", "evenkeel_target_requests_total", MetricCounter, false,
+		"Requests to a target that have ended, by how: the class of its status, connect_error, failed or client_gone.",
+	}
+	MetricTargetOutstanding = Metric{
+		"", "evenkeel_target_outstanding_requests", MetricGauge, false,
+		"Requests to a target that have begun and not ended.",
+	}
+	MetricTargetHealth = Metric{
+		"", "evenkeel_target_health", MetricGauge, false,
+		"Health of a target: 0 unhealthy, 1 healthy, 2 initial, 3 draining, 4 unused, 5 unavailable.",
+	}
 	MetricAccessLogDroppedLines = Metric{
 		"", "evenkeel_log_dropped_lines_total", MetricCounter, false,
 		"Lines of the access, connection and health-check logs that were lost because their file could not keep up or be written.",

@@ -152,15 +152,22 @@ type Admin struct {
 	// Users are those of the admin page, with the bcrypt hashes of their passwords. Default:
 	// none.
 	Users map[string]Secret `yaml:"users"`
+	// NginxStatusAllow are blocks of addresses that may ask for /nginx_status, nginx's
+	// stub_status. Default 127.0.0.0/8 and ::1/128.
+	NginxStatusAllow []string `yaml:"nginx_status_allow"`
 }
 
-func (a *Admin) setDefaults() { a.Listen = DefaultAdminListen }
+func (a *Admin) setDefaults() {
+	a.Listen = DefaultAdminListen
+	a.NginxStatusAllow = []string{"127.0.0.0/8", "::1/128"}
+}
 
 var bcryptShape = regexp.MustCompile(`^\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}$`)
 
 func (a *Admin) limits() limits {
 	return limits{
-		"listen": required(that("an address and a port such as 127.0.0.1:8404", isListenAddress)),
+		"listen":             required(that("an address and a port such as 127.0.0.1:8404", isListenAddress)),
+		"nginx_status_allow": each(that("a block such as 10.0.0.0/8", isCIDR)),
 		"users": each(that("a bcrypt hash, file:PATH or env:NAME", func(s string) bool {
 			return isReference(s) || bcryptShape.MatchString(s)
 		})),

@@ -39,6 +39,16 @@ func serve(t *testing.T, program, file string) *container {
 		c.Files = spec.CertificateFiles{Certificate: "site.crt", PrivateKey: "site.key"}
 		env.Certificates[name] = c
 	}
+	// What is on the machines that the file is for is not here, and no part of what is compared.
+	for i := range env.Edge.Static {
+		env.Edge.Static[i].Directory = dir
+	}
+	for status := range env.Edge.ErrorPages {
+		env.Edge.ErrorPages[status] = "page.html"
+	}
+	if err := os.WriteFile(filepath.Join(dir, "page.html"), []byte("<p>later</p>"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	env.Proxy.Bind = map[string]string{}
 	for i := range env.LoadBalancer.Listeners {
 		env.Proxy.Bind[env.LoadBalancer.Listeners[i].Name] = freeAddress(t)

@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"golang.org/x/net/netutil"
@@ -49,6 +50,7 @@ type Source interface {
 	Ready() bool
 	// Aggregate answers a request for the document of all targets' health.
 	Aggregate(method string) *aggregate.Answer
+	NginxStatus() NginxStatus
 	// Reload reads the environment file again. An error lists what is wrong with it, and
 	// nothing has changed then.
 	Reload(ctx context.Context) error
@@ -60,6 +62,8 @@ type Options struct {
 	// beside localhost and every IP address.
 	Listen string
 	Source Source
+	// NginxStatusAllow tells which addresses GET /nginx_status answers; nil for none.
+	NginxStatusAllow func(netip.Addr) bool
 	// Metrics answers GET /metrics.
 	Metrics http.Handler
 	// Logger is told of reloads and of broken requests. The default discards.
@@ -115,6 +119,8 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.HandleFunc("GET /status", s.status)
 	mux.HandleFunc("GET /stats;json", s.stats)
+	mux.HandleFunc("GET /stats;csv", s.statsCSV)
+	mux.HandleFunc("GET /nginx_status", s.nginxStatus)
 	mux.HandleFunc("POST /reload", s.reload)
 	mux.HandleFunc(spec.AggregatePath, s.aggregate)
 	if s.options.Metrics != nil {
@@ -132,6 +138,8 @@ const indexPage = `<!doctype html>
 <ul>
 <li><a href="/status">/status</a>: listeners, target groups and targets as JSON
 <li><a href="/stats;json">/stats;json</a>: the same with rates, latencies and the past of each target
+<li><a href="/stats;csv">/stats;csv</a>: what HAProxy's monitors read
+<li><a href="/nginx_status">/nginx_status</a>: what nginx's monitors read
 <li><a href="/metrics">/metrics</a>: metrics for Prometheus
 <li><a href="/health/aggregate">/health/aggregate</a>: the health of all target groups; 200, or 503 when the service is down
 <li><a href="/healthz">/healthz</a>: 200 while the process lives

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -32,6 +33,10 @@ func (p *process) Status() admin.Status { return p.status }
 func (p *process) Stats() admin.Stats   { return p.stats }
 func (p *process) Ready() bool          { return p.ready }
 
+func (p *process) NginxStatus() admin.NginxStatus {
+	return admin.NginxStatus{Accepted: 16630950, Handled: 16630948, Requests: 31070465, Active: 291, Reading: 6, Writing: 179, Waiting: 106}
+}
+
 func (p *process) Aggregate(method string) *aggregate.Answer {
 	return &aggregate.Answer{Status: http.StatusServiceUnavailable, Header: map[string]string{"X-Method": method}, Body: []byte("down")}
 }
@@ -45,7 +50,7 @@ func (p *process) Reload(ctx context.Context) error {
 
 // handler is what answers for p on the listener's default address.
 func handler(p *process) http.Handler {
-	return admin.New(admin.Options{Listen: "127.0.0.1:8404", Source: p, Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	return admin.New(admin.Options{Listen: "127.0.0.1:8404", Source: p, NginxStatusAllow: netip.Addr.IsLoopback, Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, "alb_request_count_total 1\n")
 	})}).Handler()
 }

@@ -96,6 +96,7 @@ func newCollector(s *Set) *collector {
 	} {
 		c.descs[m] = prometheus.NewDesc(m.Prometheus, m.Help, nil, nil)
 	}
+	c.describeTargets()
 	c.build = prometheus.NewDesc(spec.MetricBuildInfo.Prometheus, spec.MetricBuildInfo.Help,
 		[]string{"version", "revision", "goversion"}, nil)
 	c.reloads = prometheus.NewDesc(spec.MetricConfigReloads.Prometheus, spec.MetricConfigReloads.Help,
@@ -140,16 +141,12 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	c.collectLoadBalancer(ch, gauges.TargetConnections)
 	c.collectGroups(ch, gauges.Groups)
+	c.collectTargets(ch, gauges.Targets)
 	c.collectProcess(ch)
 }
 
 func (c *collector) collectLoadBalancer(ch chan<- prometheus.Metric, targetConnections int) {
-	var sums [counterCount]uint64
-	for i := range c.set.shards {
-		for j := range sums {
-			sums[j] += c.set.shards[i].counters[j].Load()
-		}
-	}
+	sums := c.set.sums()
 	lb := c.set.label()
 	for counter, m := range counterMetrics {
 		c.send(ch, m, float64(sums[counter]), lb)

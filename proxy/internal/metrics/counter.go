@@ -6,7 +6,8 @@ import "github.com/evenkeel/evenkeel/spec"
 type counter uint8
 
 const (
-	processedBytes counter = iota
+	exchanges counter = iota
+	processedBytes
 	ruleEvaluations
 	newConnections
 	closedConnections
@@ -38,6 +39,7 @@ const (
 // counterMetrics are the metrics that one counter each makes up. The connection counters
 // are added together by the collector.
 var counterMetrics = map[counter]*spec.Metric{
+	exchanges:           &spec.MetricRequests,
 	processedBytes:      &spec.MetricProcessedBytes,
 	ruleEvaluations:     &spec.MetricRuleEvaluations,
 	rejectedConnections: &spec.MetricRejectedConnectionCount,

@@ -13,6 +13,8 @@ type Gauges struct {
 	// Groups has an element for every zone of every target group; several for the same zone
 	// are added up.
 	Groups []GroupGauges
+	// Targets has an element for every target.
+	Targets []TargetGauges
 }
 
 // GroupGauges counts the targets of one zone of a target group.

@@ -74,6 +74,7 @@ func moved(before, after samples) samples {
 			d[key] = n
 		}
 	}
+	delete(d, spec.MetricRequests.Prometheus) // which every exchange moves
 	return d
 }
 

@@ -149,6 +149,7 @@ func (s *Set) Observe(x *exchange.Exchange) {
 	r := &x.Record
 	sh := s.at(x.Conn.Shard)
 
+	sh.add(exchanges)
 	bytes := uint64(max(r.ReceivedBytes, 0)) + uint64(max(r.SentBytes, 0))
 	sh.counters[processedBytes].Add(bytes)
 	if peer := x.ClientAddr().Addr(); peer.Is6() && !peer.Is4In6() {

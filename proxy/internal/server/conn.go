@@ -21,6 +21,11 @@ type clientConn struct {
 	// early is what came with a PROXY header and belongs to what follows it.
 	early early
 
+	// reading says that a head has begun and is not complete; multiplexed that the connection
+	// speaks HTTP/2, on which so many streams are served.
+	reading, multiplexed atomic.Bool
+	streams              atomic.Int32
+
 	// stopped says that the body being read is given up.
 	stopped atomic.Bool
 

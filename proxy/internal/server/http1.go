@@ -146,6 +146,10 @@ func (c *http1Conn) readHead(l *forward.Listener, began time.Time) (int, error) 
 		if n > 0 || err != nil {
 			return n, err
 		}
+		if !c.reading.Load() { // nearly every head comes in one piece
+			c.reading.Store(true)
+			defer c.reading.Store(false)
+		}
 		if c.w == len(c.in.Bytes) && !c.makeRoom() {
 			return 0, &http1.Error{Status: 400, Reason: "request head is too large"}
 		}

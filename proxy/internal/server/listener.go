@@ -140,6 +140,7 @@ func (l *listener) contain() {
 }
 
 func (l *listener) serveHTTP2(c *clientConn, tc *tls.Conn) {
+	c.multiplexed.Store(true)
 	http2.Serve(l.ctx, tc, &c.facts, http2.Options{
 		IdleTimeout: c.idleTimeout,
 		MaxAge:      c.keepAlive,
@@ -147,7 +148,11 @@ func (l *listener) serveHTTP2(c *clientConn, tc *tls.Conn) {
 		Refuse: func(x *exchange.Exchange, status int, _ string) {
 			l.current.Load().Refuse(x, status)
 		},
-	}, func(x *exchange.Exchange) { l.current.Load().Serve(x) })
+	}, func(x *exchange.Exchange) {
+		c.streams.Add(1)
+		defer c.streams.Add(-1)
+		l.current.Load().Serve(x)
+	})
 }
 
 func (l *listener) add(c *clientConn) {

@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"slices"
 
 	"github.com/evenkeel/evenkeel/proxy/internal/admin"
+	"github.com/evenkeel/evenkeel/proxy/internal/client"
 	"github.com/evenkeel/evenkeel/proxy/internal/metrics"
 	"github.com/evenkeel/evenkeel/proxy/internal/target"
 	"github.com/evenkeel/evenkeel/spec"
@@ -36,6 +38,10 @@ func (o operator) Reload(context.Context) error {
 // startAdmin opens the operator's listener.
 func (s *Server) startAdmin(env *spec.Environment) error {
 	address := env.Proxy.Admin.Listen
+	allow, err := client.NewBlocks(env.Proxy.Admin.NginxStatusAllow)
+	if err != nil {
+		return fmt.Errorf("proxy.admin.nginx_status_allow: %w", err)
+	}
 	socket, err := s.listen(address)
 	if err != nil {
 		return err
@@ -44,7 +50,9 @@ func (s *Server) startAdmin(env *spec.Environment) error {
 		Listen:  address,
 		Source:  operator{s},
 		Metrics: s.metrics.Handler(),
-		Logger:  s.logger,
+
+		NginxStatusAllow: allow.Contains,
+		Logger:           s.logger,
 	})
 	s.adminSocket = socket
 	s.background.Go(func() {
@@ -146,6 +154,7 @@ func (s *Server) Gauges() metrics.Gauges {
 		failOpen := g.Snapshot().FailOpen
 		for _, v := range g.Views() {
 			gauges.TargetConnections += v.Connections()
+			gauges.Targets = append(gauges.Targets, targetGauges(g.Name, v))
 			n := metrics.GroupGauges{TargetGroup: g.Name, Zone: v.Zone, FailOpen: failOpen, Registered: 1}
 			switch v.Health.State {
 			case targethealth.Draining, targethealth.Unused:
@@ -161,6 +170,18 @@ func (s *Server) Gauges() metrics.Gauges {
 		}
 	}
 	return gauges
+}
+
+// targetGauges is what the metrics tell of a target.
+func targetGauges(group string, v target.View) metrics.TargetGauges {
+	t := v.Telemetry.Totals()
+	return metrics.TargetGauges{
+		TargetGroup: group, Address: v.Address, State: v.Health.State, Outstanding: v.Outstanding(),
+		Ended: map[string]uint64{
+			"1xx": t.Status1XX, "2xx": t.Status2XX, "3xx": t.Status3XX, "4xx": t.Status4XX, "5xx": t.Status5XX,
+			"connect_error": t.ConnectErrors, "failed": t.Failed, "client_gone": t.ClientGone,
+		},
+	}
 }
 
 func count(holds bool) int {

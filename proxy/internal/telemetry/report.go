@@ -5,6 +5,13 @@ import "time"
 // windows are what percentiles and rates are reported for, in seconds.
 var windows = [...]int{10, 60, 300}
 
+// Totals counts since the target was registered.
+func (t *Target) Totals() Totals {
+	var all totals
+	t.read(&all)
+	return all.export()
+}
+
 // Report is what is remembered of a target, or of several together.
 type Report struct {
 	// Since is when counting began.
