@@ -110,20 +110,25 @@ func (e *Edge) check(c *checker, path string) {
 	}
 }
 
-// Compression of answers by gzip and, on AWS, Brotli.
+// Compression of answers: by zstd, Brotli or gzip in the container, by Brotli or gzip on AWS, as
+// the client's Accept-Encoding asks. Answers of status 200, 403 and 404 are compressed, unless
+// they are encoded, a part of something, or say no-transform. nginx: gzip on.
 //
 // https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/ServingCompressedFiles.html
 type Compression struct {
-	// Enabled turns it on. Default false.
+	// Enabled turns it on. An answer that has a secret in it beside what a client sends can be
+	// guessed by how well it is compressed (BREACH), if it goes by HTTPS. Default false.
 	Enabled bool `yaml:"enabled"`
 	// Types are the media types to compress. Default: those of text, scripts, JSON, XML, SVG
 	// and fonts that are not compressed as they are. CloudFront has a list of its own, in
 	// which all of these are.
 	Types []string `yaml:"types"`
-	// MinimumSize is the least to compress, in bytes: 0 to 10000000. Default 1000, which is
-	// CloudFront's.
+	// MinimumSize is the least to compress, in bytes: 0 to 10000000. The container compresses what
+	// does not say its size, CloudFront does not. Default 1000, which is CloudFront's. nginx:
+	// gzip_min_length.
 	MinimumSize int `yaml:"minimum_size"`
-	// Level is gzip's, 1 (fast) to 9 (small), in the container. Default 6.
+	// Level is gzip's, 1 (fast) to 9 (small), in the container, and that of Brotli and zstd which
+	// costs about as much. nginx: gzip_comp_level. Default 6.
 	Level int `yaml:"level"`
 }
 

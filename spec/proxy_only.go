@@ -219,7 +219,6 @@ func (e *Environment) NotServed() []string {
 		add(field(at, "retries"), !p.Retries.absent())
 		add(field(at, "discovery"), !p.Discovery.absent())
 	}
-	add("edge.compression", e.Edge.Compression.Enabled)
 	add("edge.cache", len(e.Edge.Cache) > 0)
 	add("waf.managed", len(e.WAF.Managed) > 0)
 	add("waf.geo_match", !e.WAF.GeoMatch.absent())

@@ -9,11 +9,6 @@ import (
 	"github.com/evenkeel/evenkeel/spec"
 )
 
-// silentClient takes everything and allocates nothing.
-type silentClient struct{ fakeClient }
-
-func (*silentClient) WriteHead(*exchange.Response, []byte, bool) error { return nil }
-
 // TestHeadersAllocateNothing: an answer on which only fields are set costs no memory.
 func TestHeadersAllocateNothing(t *testing.T) {
 	site := siteOf(t, spec.Edge{ResponseHeaders: map[string]string{"x_xss_protection": "1; mode=block", "x_robots_tag": "none"}})

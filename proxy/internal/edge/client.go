@@ -21,6 +21,10 @@ type client struct {
 	cacheControl bool
 	// replaced says that the client has an error page in place of the answer.
 	replaced bool
+	// encoder compresses the body; nil for one that stays as it is. stream says that each piece
+	// of it goes out at once.
+	encoder *encoder
+	stream  bool
 }
 
 var _ exchange.Decorator = (*client)(nil)
@@ -41,6 +45,7 @@ func (s *Site) Unwrap(x *exchange.Exchange) {
 		return
 	}
 	x.Client = c.Client
+	c.release()
 	*c = client{extra: c.extra[:0]}
 	clients.Put(c)
 }
@@ -78,14 +83,16 @@ func (c *client) WriteHead(r *exchange.Response, body []byte, more bool) error {
 	if p := c.pageFor(r.Status); p != nil {
 		return c.writePage(p, r, len(body), more)
 	}
-	c.setHeaders(r)
-	return c.Client.WriteHead(r, body, more)
+	return c.send(r, body, more)
 }
 
 // WriteBody implements exchange.Client.
 func (c *client) WriteBody(p []byte) error {
 	if c.replaced {
 		return nil
+	}
+	if c.encoder != nil {
+		return c.writeCompressed(p)
 	}
 	return c.Client.WriteBody(p)
 }
@@ -94,6 +101,9 @@ func (c *client) WriteBody(p []byte) error {
 func (c *client) Finish(trailers []exchange.Field) error {
 	if c.replaced {
 		return nil
+	}
+	if c.encoder != nil {
+		return c.finishCompressed(trailers)
 	}
 	return c.Client.Finish(trailers)
 }
@@ -116,7 +126,7 @@ type splicer interface {
 // Spliceable reports whether SpliceBody may be used for this answer.
 func (c *client) Spliceable() bool {
 	s, ok := c.Client.(splicer)
-	return ok && !c.replaced && s.Spliceable()
+	return ok && !c.replaced && c.encoder == nil && s.Spliceable()
 }
 
 // SpliceBody moves n bytes of the answer's body from src within the kernel.

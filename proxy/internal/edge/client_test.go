@@ -86,6 +86,11 @@ func (c *fakeClient) Finish([]exchange.Field) error {
 	return c.fail
 }
 
+// silentClient takes everything and allocates nothing.
+type silentClient struct{ fakeClient }
+
+func (*silentClient) WriteHead(*exchange.Response, []byte, bool) error { return nil }
+
 // siteOf compiles an edge.
 func siteOf(t testing.TB, e spec.Edge) *edge.Site {
 	t.Helper()

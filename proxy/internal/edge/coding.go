@@ -10,16 +10,24 @@ type coding uint8
 // The codings, and no coding.
 const (
 	identity coding = iota
-	gzipped
-	brotli
-	zstandard
+	codingGzip
+	codingBrotli
+	codingZstd
 	codings
 )
 
 // codingNames are the names in Accept-Encoding and Content-Encoding.
 //
 // https://www.iana.org/assignments/http-parameters/http-parameters.xhtml#content-coding
-var codingNames = [codings]string{identity: "identity", gzipped: "gzip", brotli: "br", zstandard: "zstd"}
+var codingNames = [codings]string{identity: "identity", codingGzip: "gzip", codingBrotli: "br", codingZstd: "zstd"}
+
+// codingValues are the names as values of fields.
+var codingValues = func() (t [codings][]byte) {
+	for c, name := range codingNames {
+		t[c] = []byte(name)
+	}
+	return t
+}()
 
 // String returns the coding's name.
 func (c coding) String() string { return codingNames[c] }
@@ -43,8 +51,8 @@ func weightsOf(r *exchange.Request) weights {
 		}
 	}
 	// Gzip is what * is taken for: a client that names nothing may know no more.
-	if w[gzipped] == unnamed {
-		w[gzipped] = rest
+	if w[codingGzip] == unnamed {
+		w[codingGzip] = rest
 	}
 	return w
 }
@@ -65,7 +73,7 @@ func (w *weights) read(value []byte, rest int) int {
 			continue
 		}
 		for c, known := range codingNames {
-			if exchange.EqualFold(name, known) || coding(c) == gzipped && exchange.EqualFold(name, "x-gzip") {
+			if exchange.EqualFold(name, known) || coding(c) == codingGzip && exchange.EqualFold(name, "x-gzip") {
 				w[c] = weight
 			}
 		}

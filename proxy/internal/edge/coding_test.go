@@ -21,49 +21,49 @@ func TestAcceptEncoding(t *testing.T) {
 	}{
 		{nil, identity},
 		{[]string{""}, identity},
-		{[]string{"gzip"}, gzipped},
-		{[]string{"GZip"}, gzipped},
-		{[]string{"x-gzip"}, gzipped},
+		{[]string{"gzip"}, codingGzip},
+		{[]string{"GZip"}, codingGzip},
+		{[]string{"x-gzip"}, codingGzip},
 		{[]string{"deflate"}, identity},
 		{[]string{"compress, deflate"}, identity},
-		{[]string{"gzip, deflate, br"}, brotli},
-		{[]string{"gzip, deflate, br, zstd"}, zstandard},
-		{[]string{"gzip", "br"}, brotli},
-		{[]string{"br;q=0.5, gzip"}, gzipped},
-		{[]string{"br;q=0.5, gzip;q=0.501"}, gzipped},
-		{[]string{"br; q=0.9 , gzip ; Q=0.8"}, brotli},
+		{[]string{"gzip, deflate, br"}, codingBrotli},
+		{[]string{"gzip, deflate, br, zstd"}, codingZstd},
+		{[]string{"gzip", "br"}, codingBrotli},
+		{[]string{"br;q=0.5, gzip"}, codingGzip},
+		{[]string{"br;q=0.5, gzip;q=0.501"}, codingGzip},
+		{[]string{"br; q=0.9 , gzip ; Q=0.8"}, codingBrotli},
 		{[]string{"br;q=0, gzip;q=0"}, identity},
 		{[]string{"gzip;q=0.000"}, identity},
-		{[]string{"gzip;q=0.001"}, gzipped},
-		{[]string{"gzip;q=1.000"}, gzipped},
+		{[]string{"gzip;q=0.001"}, codingGzip},
+		{[]string{"gzip;q=1.000"}, codingGzip},
 		{[]string{"gzip;q=1.001"}, identity}, // malformed
 		{[]string{"gzip;q=2"}, identity},
 		{[]string{"gzip;q=-1"}, identity},
 		{[]string{"gzip;q="}, identity},
 		{[]string{"gzip;q=0.5555"}, identity},
 		{[]string{"gzip;q=."}, identity},
-		{[]string{"gzip;q=1."}, gzipped},
+		{[]string{"gzip;q=1."}, codingGzip},
 		{[]string{"gzip;q=x"}, identity},
 		{[]string{"gzip;x=1"}, identity},
 		{[]string{"gzip;q=0.5;x"}, identity},
-		{[]string{"*"}, gzipped},
+		{[]string{"*"}, codingGzip},
 		{[]string{"*;q=0"}, identity},
-		{[]string{"gzip, *;q=0"}, gzipped},
+		{[]string{"gzip, *;q=0"}, codingGzip},
 		{[]string{"gzip;q=0, *"}, identity},
-		{[]string{"br, *;q=0.5"}, brotli},
+		{[]string{"br, *;q=0.5"}, codingBrotli},
 		{[]string{"identity"}, identity},
-		{[]string{"identity, gzip"}, gzipped},
+		{[]string{"identity, gzip"}, codingGzip},
 		{[]string{"identity;q=1, gzip;q=0.5"}, identity},
-		{[]string{"identity;q=0.5, gzip;q=1"}, gzipped},
+		{[]string{"identity;q=0.5, gzip;q=1"}, codingGzip},
 		{[]string{"identity;q=0, gzip;q=0"}, identity}, // nothing else is left
 		{[]string{"gzip, gzip;q=0"}, identity},
-		{[]string{",,, ,gzip,,"}, gzipped},
+		{[]string{",,, ,gzip,,"}, codingGzip},
 		{[]string{"gzip br"}, identity},
-		{[]string{"\tgzip\t"}, gzipped},
+		{[]string{"\tgzip\t"}, codingGzip},
 		{[]string{"gzipp, bro, zst"}, identity},
 	} {
 		w := weightsOf(accepting(tt.values...))
-		if got := w.best(zstandard, brotli, gzipped); got != tt.want {
+		if got := w.best(codingZstd, codingBrotli, codingGzip); got != tt.want {
 			t.Errorf("%q: %v, want %v", tt.values, got, tt.want)
 		}
 	}
@@ -71,7 +71,7 @@ func TestAcceptEncoding(t *testing.T) {
 	if got := w.best(); got != identity {
 		t.Errorf("nothing on offer: %v", got)
 	}
-	if got := w.best(gzipped); got != gzipped {
+	if got := w.best(codingGzip); got != codingGzip {
 		t.Errorf("only gzip on offer: %v", got)
 	}
 }
@@ -88,7 +88,7 @@ func FuzzAcceptEncoding(f *testing.F) {
 				t.Fatalf("%q: %v is %d", value, coding(c), weight)
 			}
 		}
-		if best := w.best(zstandard, brotli, gzipped); best != identity && (w[best] <= 0 || w[best] < w[identity]) {
+		if best := w.best(codingZstd, codingBrotli, codingGzip); best != identity && (w[best] <= 0 || w[best] < w[identity]) {
 			t.Fatalf("%q: %v of %v", value, best, w)
 		}
 		if again := weightsOf(accepting(value, "")); again != w {

@@ -9,7 +9,7 @@
 // those of edge.cache. CloudFront takes its behaviours in the same order.
 //
 // An answer passes, from the target to the client: what the path's behaviour does with it,
-// error pages, response headers, the client.
+// error pages, response headers, compression, the client.
 //
 // https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/DownloadDistValuesCacheBehavior.html
 package edge
@@ -24,7 +24,9 @@ import (
 type Site struct {
 	behaviors []*Behavior
 	headers   []header
-	pages     *errorPages // nil for none
+	// pages and compression are nil for none.
+	pages       *errorPages
+	compression *compression
 }
 
 // Behavior is what the edge does with the requests for a path.
@@ -56,9 +58,10 @@ func New(env *spec.Environment, dir string) (*Site, error) {
 // compile makes a Site of what is good.
 func (c *compiler) compile(e *spec.Edge) *Site {
 	return &Site{
-		behaviors: c.statics(e.Static),
-		headers:   headersOf(e.ResponseHeaders),
-		pages:     c.errorPages(e.ErrorPages),
+		behaviors:   c.statics(e.Static),
+		headers:     headersOf(e.ResponseHeaders),
+		pages:       c.errorPages(e.ErrorPages),
+		compression: compressionOf(&e.Compression),
 	}
 }
 

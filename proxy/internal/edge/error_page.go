@@ -111,8 +111,7 @@ func (c *client) pageFor(status int) *errorPage {
 func (c *client) writePage(p *errorPage, r *exchange.Response, have int, more bool) error {
 	long := more && (r.ContentLength == exchange.Unknown || r.ContentLength-int64(have) > maxSwallowed)
 	page := p.replace(r, string(c.x.Request.Method) == http.MethodHead)
-	c.setHeaders(r)
-	if err := c.Client.WriteHead(r, page, false); err != nil {
+	if err := c.send(r, page, false); err != nil {
 		return err
 	}
 	c.replaced = true

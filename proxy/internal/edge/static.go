@@ -115,7 +115,7 @@ type variant struct {
 var endings = []struct {
 	coding coding
 	text   string
-}{{brotli, ".br"}, {gzipped, ".gz"}}
+}{{codingBrotli, ".br"}, {codingGzip, ".gz"}}
 
 // choose opens the file, or what it is compressed to if the client wants that more.
 func (s *static) choose(root *os.Root, name string, r *exchange.Request) (variant, error) {

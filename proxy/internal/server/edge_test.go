@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/tls"
 	"io"
 	"math/rand/v2"
@@ -132,5 +133,31 @@ func TestEdgeIsReloaded(t *testing.T) {
 	}
 	if _, body := s.get("/"); body != "later" {
 		t.Errorf("%q after a reload that was refused", body)
+	}
+}
+
+// TestCompressedStream decodes events while they come, over each protocol.
+func TestCompressedStream(t *testing.T) {
+	a := harness.NewTarget(t, "a", nil)
+	s := startSecure(t, "edge: {compression: {enabled: true, types: [text/event-stream]}}\n", a)
+	until(t, "the target to be healthy", s.healthy(1))
+	for name, ask := range clients(t, s) {
+		a.SetAnswer(harness.Answer{Parts: [][]byte{
+			[]byte("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n9\r\ndata: 1\n\n\r\n"),
+			[]byte("9\r\ndata: 2\n\n\r\n0\r\n\r\n"),
+		}})
+		answer := ask("GET", "/", "Accept-Encoding: gzip")
+		body, err := gzip.NewReader(answer.Body)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		first := make([]byte, 9)
+		if _, err := io.ReadFull(body, first); err != nil || string(first) != "data: 1\n\n" {
+			t.Errorf("%s: %q, %v", name, first, err)
+		}
+		a.Release()
+		if rest, err := io.ReadAll(body); err != nil || string(rest) != "data: 2\n\n" {
+			t.Errorf("%s: %q, %v", name, rest, err)
+		}
 	}
 }

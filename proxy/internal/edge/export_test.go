@@ -1,0 +1,4 @@
+package edge
+
+// What tests look at from outside.
+const MaxEncoders = maxEncoders
