@@ -33,7 +33,7 @@ test: ## Run all unit and integration tests, with the race detector but for the 
 	@command -v node >/dev/null || { echo 'make test: infra needs Node 20 or newer; on Debian: apt-get install nodejs npm' >&2; exit 1; }
 	go test -race $$(go list ./... | grep -v /infra)
 	go test ./infra/...
-	go test -run Allocat ./proxy/internal/server/ # which cannot be counted under the race detector
+	go test -run Alloc ./proxy/... # which cannot be counted under the race detector
 
 .PHONY: lint
 lint: $(LINTER) ## Check format, style and known mistakes
