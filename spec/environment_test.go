@@ -71,8 +71,7 @@ func TestNamesOfAWS(t *testing.T) {
 
 func TestNotServed(t *testing.T) {
 	want := []string{
-		"target_groups[0].proxy_only.queue", "target_groups[0].proxy_only.passive_health",
-		"target_groups[0].proxy_only.retries", "target_groups[0].proxy_only.discovery",
+		"target_groups[0].proxy_only.discovery",
 		"edge.cache",
 		"waf.managed", "waf.geo_match",
 		"proxy.admin.users",

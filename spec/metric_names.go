@@ -215,6 +215,31 @@ var (
 	}
 )
 
+// Metrics of the container alone, by target group: what no ALB has. AvailabilityZone is
+// empty, as a queue and a budget are the group's.
+var (
+	MetricQueuedRequestCount = Metric{
+		"", "evenkeel_queued_request_count", MetricGauge, true,
+		"Requests that wait in the group's queue for room at a target.",
+	}
+	MetricQueueTimeoutCount = Metric{
+		"", "evenkeel_queue_timeout_count_total", MetricCounter, true,
+		"Requests answered with 503 because they waited too long in the group's queue.",
+	}
+	MetricQueueRejectedRequestCount = Metric{
+		"", "evenkeel_queue_rejected_request_count_total", MetricCounter, true,
+		"Requests answered with 503 because no target had room and the group has no queue or a full one.",
+	}
+	MetricRetriedRequestCount = Metric{
+		"", "evenkeel_retried_request_count_total", MetricCounter, true,
+		"Requests sent again because a target failed.",
+	}
+	MetricRetryBudgetExceededCount = Metric{
+		"", "evenkeel_retry_budget_exceeded_count_total", MetricCounter, true,
+		"Requests not sent again because retries had their share of the group's requests.",
+	}
+)
+
 // Metrics of the container alone.
 var (
 	MetricRequests = Metric{

@@ -111,11 +111,15 @@ func (h *ConsistentHash) limits() limits {
 	}
 }
 
-// Queue holds requests for which no target has room.
+// Queue holds requests while no target has room, first come, first served. A request that is
+// bound to a target by its cookie waits for that one, and goes to another when the queue is
+// full. Without a queue, backup targets help out when nobody else has room.
 type Queue struct {
-	// Depth is how many requests wait: 1 to 100000, or 0 for no queue. Default 0.
+	// Depth is how many requests wait: 1 to 100000, or 0 for no queue; more are answered with
+	// 503. Default 0.
 	Depth int `yaml:"depth"`
-	// Timeout is how long a request waits before it is answered with 503: 1ms to 10m.
+	// Timeout is how long a request waits before it is answered with 503: 1ms to 10m. HAProxy's
+	// timeout queue.
 	Timeout time.Duration `yaml:"timeout"`
 }
 
@@ -125,10 +129,14 @@ func (q *Queue) limits() limits {
 	return limits{"depth": between(1, MaxQueueDepth), "timeout": between(time.Millisecond, MaxQueueTimeout)}
 }
 
-// PassiveHealth takes a target out when requests to it fail.
+// PassiveHealth takes a target out when requests to it fail: no connection, no answer in
+// time, a connection that ends before an answer, an answer that is none, and the statuses that
+// retries name. A request at a time tries it when FailTimeout is over. A group's only target
+// stays, and when the last of several would go all are taken back. nginx's max_fails and
+// fail_timeout.
 type PassiveHealth struct {
-	// MaxFails is how many requests must fail within FailTimeout: 1 to 1000, or 0 for off.
-	// Default 0.
+	// MaxFails is how many requests must fail, none later than FailTimeout after the one
+	// before: 1 to 1000, or 0 for off. Default 0.
 	MaxFails int `yaml:"max_fails"`
 	// FailTimeout is the time in which failures count, and for which the target is out then:
 	// 1s to 1h.
@@ -141,14 +149,29 @@ func (p *PassiveHealth) limits() limits {
 	return limits{"max_fails": between(1, MaxFails), "fail_timeout": between(time.Second, MaxFailTimeout)}
 }
 
-// Retries sends a failed request to another target.
+// Values of Retries.On.
+const (
+	RetryConnectError = "connect_error"
+	RetryTimeout      = "timeout"
+	RetryReset        = "reset"
+	RetryHTTP502      = "http_502"
+	RetryHTTP503      = "http_503"
+	RetryHTTP504      = "http_504"
+)
+
+// Retries sends a failed request to a target that it was not sent to before, and that has
+// room. It must not have been sent yet, or its method is idempotent (RFC 9110 section 9.2.2)
+// and it has no body, or one that came whole with the head and is smaller than 64 KiB. Nothing
+// is sent again once the client has seen anything of an answer. A stickiness cookie follows.
 type Retries struct {
 	// Attempts is how many further targets are tried: 1 to 10, or 0 for off. Default 0.
 	Attempts int `yaml:"attempts"`
-	// On says after what: connect_error, timeout, reset, http_502, http_503, http_504. Only
-	// connect_error is retried for requests that are not idempotent.
+	// On says after what: connect_error (no connection or TLS session came about, in time or at
+	// all), timeout (no answer in time), reset (the connection ended before an answer), http_502,
+	// http_503, http_504. Only connect_error is retried for requests that are not idempotent.
 	On []string `yaml:"on"`
-	// Budget is the most that retries may add to the requests of the group: 1% to 100%.
+	// Budget is the most that retries may add to the requests of the group in the last 10
+	// seconds: 1% to 100%. 10 retries in that time are always allowed.
 	Budget Percent `yaml:"budget"`
 }
 
@@ -157,7 +180,7 @@ func (r *Retries) absent() bool { return r.Attempts == 0 && len(r.On) == 0 && r.
 func (r *Retries) limits() limits {
 	return limits{
 		"attempts": between(1, MaxRetryAttempts),
-		"on":       required(each(oneOf("connect_error", "timeout", "reset", "http_502", "http_503", "http_504"))),
+		"on":       required(each(oneOf(RetryConnectError, RetryTimeout, RetryReset, RetryHTTP502, RetryHTTP503, RetryHTTP504))),
 		"budget":   between(Percent(1), Percent(100)),
 	}
 }
@@ -183,7 +206,8 @@ func (d *Discovery) limits() limits {
 type TargetProxyOnly struct {
 	// Weight is the target's share beside its peers, 1-256. Default 1.
 	Weight int `yaml:"weight"`
-	// Backup targets serve only when every other target is out. Default false.
+	// Backup targets serve only when every other target is out: unhealthy, or out by passive
+	// health. Those that have no room are not out, see queue. Default false.
 	Backup bool `yaml:"backup"`
 	// MaxConnections bounds concurrent requests to the target: 1 to 100000, or 0 for no bound.
 	// Others take what is beyond; when all have as much as they may, the request waits in the
@@ -214,9 +238,6 @@ func (e *Environment) NotServed() []string {
 		p := &e.TargetGroups[i].ProxyOnly
 		at := field(group, "proxy_only")
 		add(field(group, "cross_zone"), e.TargetGroups[i].CrossZone == CrossZoneOff)
-		add(field(at, "queue"), !p.Queue.absent())
-		add(field(at, "passive_health"), !p.PassiveHealth.absent())
-		add(field(at, "retries"), !p.Retries.absent())
 		add(field(at, "discovery"), !p.Discovery.absent())
 	}
 	add("edge.cache", len(e.Edge.Cache) > 0)

@@ -17,6 +17,8 @@ type Exchange struct {
 	// CloseTarget says that the target's connection serves nobody after this exchange: an
 	// ambiguous request may have left the two ends with different ideas of where it ended.
 	CloseTarget bool
+	// Interim says that the client has been sent a 1xx of the target's.
+	Interim bool
 	// Forwarded is the client that a trusted proxy named; the zero value when none did.
 	Forwarded netip.AddrPort
 }
@@ -45,7 +47,7 @@ func (x *Exchange) Reset() {
 	x.Response = Response{Fields: rfields}
 	x.Record = Record{Priority: NoRule}
 	x.Arena.Reset()
-	x.CloseTarget = false
+	x.CloseTarget, x.Interim = false, false
 	x.Forwarded = netip.AddrPort{}
 }
 

@@ -49,9 +49,31 @@ type Record struct {
 	TargetTLSError   bool
 	RedirectTooLong  bool
 	NewTargetConn    bool
+	Earlier          Earlier // of attempts before the one that all else is about
 	TargetBytesIn    int64
 	TargetBytesOut   int64
 	MalformedRequest bool // the head could not be read: the log line has no request
+}
+
+// Earlier counts what happened in attempts to have a request answered that are not in its
+// log line.
+type Earlier struct {
+	Attempts, ConnErrors, TLSErrors, NewConns int
+}
+
+// Add adds the attempt that r has been about so far.
+func (e *Earlier) Add(r *Record) {
+	e.Attempts++
+	e.ConnErrors += number(r.TargetConnError)
+	e.TLSErrors += number(r.TargetTLSError)
+	e.NewConns += number(r.NewTargetConn)
+}
+
+func number(is bool) int {
+	if is {
+		return 1
+	}
+	return 0
 }
 
 // NoRule is Record.Priority when no rule was evaluated.

@@ -3,10 +3,12 @@ package forward
 import (
 	"errors"
 	"net/http"
+	"os"
 
+	"github.com/evenkeel/evenkeel/proxy/internal/http1"
 	"github.com/evenkeel/evenkeel/proxy/internal/http2"
+	"github.com/evenkeel/evenkeel/proxy/internal/target"
 	"github.com/evenkeel/evenkeel/proxy/internal/targetconn"
-	"github.com/evenkeel/evenkeel/proxy/internal/wire"
 )
 
 // Statuses that only an ALB has.
@@ -32,21 +34,28 @@ type failure struct {
 	connect bool
 	// tls counts as TargetTLSNegotiationErrorCount.
 	tls bool
+	// cause is what the request may be sent again after; fault, what the target did.
+	cause target.Causes
+	fault target.Fault
 }
 
-// failures is searched in order. What is not listed is a 502: the target closed, reset or
-// spoke gibberish.
+// failures is searched in order. What is not listed is a 502: the target closed or reset the
+// connection.
 var failures = []failure{
 	{err: errClientGone, status: statusClientGone},
-	{err: targetconn.ErrConnectTimeout, status: http.StatusGatewayTimeout, connect: true},
-	{err: targetconn.ErrTLSTimeout, status: http.StatusGatewayTimeout, tls: true},
-	{err: targetconn.ErrConnect, status: http.StatusBadGateway, connect: true},
-	{err: targetconn.ErrTLS, status: http.StatusBadGateway, tls: true},
-	{err: http2.ErrConnectTimeout, status: http.StatusGatewayTimeout, connect: true},
-	{err: http2.ErrTLSTimeout, status: http.StatusGatewayTimeout, tls: true},
-	{err: http2.ErrConnect, status: http.StatusBadGateway, connect: true},
-	{err: http2.ErrTLS, status: http.StatusBadGateway, tls: true},
-	{err: http2.ErrTimeout, status: http.StatusGatewayTimeout},
+	{err: targetconn.ErrConnectTimeout, status: http.StatusGatewayTimeout, connect: true, cause: target.CauseConnect, fault: target.FaultConnect},
+	{err: targetconn.ErrTLSTimeout, status: http.StatusGatewayTimeout, tls: true, cause: target.CauseConnect, fault: target.FaultConnect},
+	{err: targetconn.ErrConnect, status: http.StatusBadGateway, connect: true, cause: target.CauseConnect, fault: target.FaultConnect},
+	{err: targetconn.ErrTLS, status: http.StatusBadGateway, tls: true, cause: target.CauseConnect, fault: target.FaultConnect},
+	{err: targetconn.ErrClosed, status: http.StatusBadGateway, cause: target.CauseConnect},
+	{err: http2.ErrConnectTimeout, status: http.StatusGatewayTimeout, connect: true, cause: target.CauseConnect, fault: target.FaultConnect},
+	{err: http2.ErrTLSTimeout, status: http.StatusGatewayTimeout, tls: true, cause: target.CauseConnect, fault: target.FaultConnect},
+	{err: http2.ErrConnect, status: http.StatusBadGateway, connect: true, cause: target.CauseConnect, fault: target.FaultConnect},
+	{err: http2.ErrTLS, status: http.StatusBadGateway, tls: true, cause: target.CauseConnect, fault: target.FaultConnect},
+	{err: http2.ErrTimeout, status: http.StatusGatewayTimeout, cause: target.CauseTimeout, fault: target.FaultTimeout},
+	{err: http2.ErrMalformed, status: http.StatusBadGateway, fault: target.FaultInvalid},
+	{err: os.ErrDeadlineExceeded, status: http.StatusGatewayTimeout, cause: target.CauseTimeout, fault: target.FaultTimeout},
+	{err: errInterim, status: http.StatusBadGateway, fault: target.FaultInvalid},
 }
 
 // fail records an error of the target's side and returns the status of the answer.
@@ -55,11 +64,20 @@ func (s *session) fail(err error) int {
 		if f := &failures[i]; errors.Is(err, f.err) {
 			s.x.Record.TargetConnError = f.connect
 			s.x.Record.TargetTLSError = f.tls
+			s.cause, s.fault = f.cause, f.fault
 			return f.status
 		}
 	}
-	if wire.Timeout(err) {
-		return http.StatusGatewayTimeout
+	switch _, invalid := errors.AsType[*http1.Error](err); {
+	case invalid:
+		s.fault = target.FaultInvalid
+	case s.unsent:
+		s.cause = target.CauseConnect
+	default:
+		s.cause = target.CauseReset
+		if !s.stale() {
+			s.fault = target.FaultReset
+		}
 	}
 	return http.StatusBadGateway
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/evenkeel/evenkeel/proxy/internal/exchange"
 	"github.com/evenkeel/evenkeel/proxy/internal/http1"
 	"github.com/evenkeel/evenkeel/proxy/internal/routing"
+	"github.com/evenkeel/evenkeel/proxy/internal/target"
 )
 
 // Serve takes one request through its life.
@@ -122,26 +123,42 @@ func (l *Listener) forward(x *exchange.Exchange, f *routing.Forward) int {
 	if mismatch(cfg.ProtocolVersion, x) {
 		return statusVersionMismatch
 	}
-	t, st := l.pickTarget(x, f, snapshot)
+	bound, st := l.boundTarget(x, f, snapshot)
+	t, place := group.Enter(snapshot, target.Claim{Facts: facts(x, cfg), Bound: bound})
+	if place != nil {
+		if t, status = await(x, group, place, cfg.Queue.Timeout); status != 0 {
+			return status
+		}
+		snapshot = group.Snapshot() // time has gone by
+		cfg = snapshot.Config
+		if mismatch(cfg.ProtocolVersion, x) {
+			group.End(t, target.Ending{})
+			return statusVersionMismatch
+		}
+	}
 	if t == nil {
 		return http.StatusServiceUnavailable
+	}
+	if bound != nil && t.Address != bound.Address {
+		st.moved = true
+		nonSticky(x, cfg)
 	}
 	x.Record.TargetAddress, x.Record.TargetZone = t.Address, t.Zone
 	x.Record.FailOpen = snapshot.FailOpen
 
-	s := newSession(l, x, cfg, t, st)
-	if t.HTTP2 != nil {
-		status = s.overHTTP2()
-	} else {
-		status = s.overHTTP1()
+	if cfg.Retries != nil {
+		group.CountForRetries(x.Record.Created)
 	}
+	s := newSession(l, x, group, cfg, t, st)
+	whole := false
+	defer func() {
+		if !whole {
+			s.abandon()
+		}
+	}()
+	status = s.run()
+	whole = true
 	s.end()
-	t.End(x.Record.TargetStatus, x.Record.TargetConnError)
-	told := outcome(&x.Record, status)
-	t.Telemetry.Observe(told)
-	if cfg.Timed && !told.ClientGone {
-		observe(t, &x.Record, &told)
-	}
 	return status
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/evenkeel/evenkeel/proxy/internal/exchange"
 	"github.com/evenkeel/evenkeel/proxy/internal/http1"
+	"github.com/evenkeel/evenkeel/proxy/internal/target"
 	"github.com/evenkeel/evenkeel/proxy/internal/wire"
 )
 
@@ -70,9 +71,12 @@ func (s *session) exchangeHTTP1() int {
 	if err := s.receive(); err != nil {
 		status := s.stopUpload(s.fail(err))
 		if blame := s.upload.blame(); blame != 0 {
-			status = blame
+			status, s.cause, s.fault = blame, 0, target.NoFault
 		}
 		return status
+	}
+	if s.discard() {
+		return s.stopUpload(s.x.Response.Status)
 	}
 	if s.x.Response.Status == http.StatusSwitchingProtocols {
 		s.tunnel()
@@ -96,34 +100,51 @@ func (s *session) exchangeHTTP1() int {
 // send writes the head, with the body when the whole of it is at hand; a longer body
 // follows in a goroutine of its own while this one waits for the answer.
 func (s *session) send() error {
+	if s.request != nil {
+		return s.write(s.request.Bytes[:s.size], false)
+	}
 	s.prepareRequest()
 	n, whole := s.x.Client.Buffered()
 
 	b := wire.Bodies.Get()
-	defer wire.Bodies.Put(b)
 	out := appendRequest(b.Bytes[:0], s.x, s.fields)
 	if whole && n > 0 && len(out)+n <= cap(out) {
 		read, err := io.ReadFull(bodyReader{s.x.Client}, out[len(out):len(out)+n])
 		if err != nil {
+			wire.Bodies.Put(b)
 			return err
 		}
 		out = out[:len(out)+read]
 		n = 0
 	}
+	more := !whole || n > 0
+	if s.cfg.Retries != nil && !more && len(out) <= len(b.Bytes) {
+		s.request, s.size = b, len(out)
+	} else {
+		defer wire.Bodies.Put(b)
+	}
+	return s.write(out, more)
+}
+
+// write sends the beginning of the request; more says that more of its body follows.
+func (s *session) write(out []byte, more bool) error {
 	s.x.Record.Dispatched = time.Now()
 	s.conn.ExtendWrite(s.x.Record.Dispatched, s.sendTimeout())
-	if _, err := s.conn.Write(out); wire.Timeout(err) {
+	n, err := s.conn.Write(out)
+	if wire.Timeout(err) {
 		return err
-	} else if err != nil {
+	}
+	if err != nil {
 		// A target that closes early may have answered first; receive finds out. It may also
 		// have taken a part, and what it would take for the rest is the next request.
+		s.unsent = n == 0
 		s.x.CloseTarget = true
-		if !whole || n > 0 {
+		if more {
 			s.x.Request.Close = true // nobody reads the rest of the body
 		}
 		return nil
 	}
-	if !whole || n > 0 {
+	if more {
 		s.upload.start()
 	}
 	return nil
@@ -157,6 +178,7 @@ func (s *session) receive() error {
 		}
 		if r.Status != http.StatusContinue {
 			s.prepareInterim()
+			s.x.Interim = true
 			if err := s.x.Client.WriteInterim(r); err != nil {
 				return errClientGone
 			}

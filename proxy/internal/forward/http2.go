@@ -39,15 +39,21 @@ func (s *session) overHTTP2() int {
 		s.fields = append(s.fields, exchange.Field{ID: exchange.FieldTE, Name: nameTE, Value: valueTrailers})
 	}
 	answered := false
-	err := s.target.HTTP2.Do(context.Background(), x, s.fields, s.readTimeout(), func(r *exchange.Response) {
-		answered = true
+	err := s.target.HTTP2.Do(context.Background(), x, s.fields, s.readTimeout(), func(r *exchange.Response) error {
 		x.Record.TargetStatus, x.Record.ByTarget = r.Status, true
+		if s.discard() {
+			return errDiscarded
+		}
+		answered = true
 		s.prepareAnswer()
 		x.Record.Status = r.Status
+		return nil
 	})
 	switch {
 	case err == nil:
 		return 0
+	case errors.Is(err, errDiscarded):
+		return x.Record.TargetStatus
 	case answered:
 		x.Client.Abort()
 		return 0

@@ -70,33 +70,35 @@ type stickiness struct {
 	moved bool
 }
 
-// pickTarget returns the target: the one that the client's cookie names if it may serve
-// and has room, or one by the group's algorithm; nil when there is none. The request has begun
-// at the target.
-func (l *Listener) pickTarget(x *exchange.Exchange, f *routing.Forward, snapshot *target.Snapshot) (*target.Target, stickiness) {
+// boundTarget returns the target that the client's cookie names, if it may serve.
+func (l *Listener) boundTarget(x *exchange.Exchange, f *routing.Forward, snapshot *target.Snapshot) (*target.Target, stickiness) {
 	st := stickiness{group: f.Stickiness > 0}
 	cfg := snapshot.Config
-	if cfg.Stickiness.Type != "" {
-		address, ok := l.stuckTarget(x, cfg)
-		if ok {
-			if t := snapshot.Holds(address); t != nil && t.Begin() {
-				return t, st
-			}
-			st.moved = true
-		}
-		if cfg.Stickiness.Type == spec.StickinessLBCookie {
-			x.Record.NonSticky = true
-		} else {
-			x.Record.NonStickyApp = true
-		}
+	if cfg.Stickiness.Type == "" {
+		return nil, st
 	}
-	facts := balance.Facts{Now: x.Record.Created, Random: random(), Hash: hashOf(x, &cfg.HashKey)}
-	for {
-		t, _ := snapshot.Pick(facts)
-		if t == nil || t.Begin() {
+	if address, ok := l.stuckTarget(x, cfg); ok {
+		if t := snapshot.Holds(address); t != nil {
 			return t, st
 		}
+		st.moved = true
 	}
+	nonSticky(x, cfg)
+	return nil, st
+}
+
+// nonSticky notes that the request goes to another target than its cookie could name.
+func nonSticky(x *exchange.Exchange, cfg *target.Config) {
+	if cfg.Stickiness.Type == spec.StickinessLBCookie {
+		x.Record.NonSticky = true
+	} else {
+		x.Record.NonStickyApp = true
+	}
+}
+
+// facts are what the group's algorithm may go by.
+func facts(x *exchange.Exchange, cfg *target.Config) balance.Facts {
+	return balance.Facts{Now: x.Record.Created, Random: random(), Hash: hashOf(x, &cfg.HashKey)}
 }
 
 // stuckTarget returns the address that the client's cookie names.

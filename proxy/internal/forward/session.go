@@ -17,6 +17,7 @@ import (
 type session struct {
 	l      *Listener
 	x      *exchange.Exchange
+	group  *target.Group
 	cfg    *target.Config
 	target *target.Target
 	sticky stickiness
@@ -33,6 +34,20 @@ type session struct {
 	chunks http1.ChunkDecoder
 	// piece is what came of a chunked body with the head.
 	piece []byte
+	// open says that the end at the target is still to be counted.
+	open bool
+	// cause and fault are what went wrong with the target, if anything.
+	cause target.Causes
+	fault target.Fault
+	tries tries
+	// fresh asks for a new connection; kept says that the present one served others before.
+	fresh, kept bool
+	// unsent says that nothing of the request went out.
+	unsent bool
+	// request has the whole request, in size bytes, as long as it may have to be sent again.
+	request *wire.Buffer
+	size    int
+
 	// keep says that the target's connection can serve another exchange.
 	keep bool
 
@@ -46,9 +61,10 @@ var sessions = sync.Pool{New: func() any {
 }}
 
 // newSession returns a session for x with t.
-func newSession(l *Listener, x *exchange.Exchange, cfg *target.Config, t *target.Target, st stickiness) *session {
+func newSession(l *Listener, x *exchange.Exchange, group *target.Group, cfg *target.Config, t *target.Target, st stickiness) *session {
 	s := sessions.Get().(*session)
-	s.l, s.x, s.cfg, s.target, s.sticky = l, x, cfg, t, st
+	s.l, s.x, s.group, s.cfg, s.target, s.sticky = l, x, group, cfg, t, st
+	s.open, s.fresh, s.kept, s.unsent = true, false, false, false
 	s.upload.reset()
 	return s
 }
@@ -56,9 +72,22 @@ func newSession(l *Listener, x *exchange.Exchange, cfg *target.Config, t *target
 // end gives everything back.
 func (s *session) end() {
 	s.releaseInput()
-	s.l, s.x, s.cfg, s.target, s.conn, s.piece = nil, nil, nil, nil, nil, nil
+	if s.request != nil {
+		wire.Bodies.Put(s.request)
+	}
+	s.l, s.x, s.group, s.cfg, s.target, s.conn, s.piece, s.request = nil, nil, nil, nil, nil, nil, nil, nil
+	s.tries = tries{}
 	s.fields = exchange.KeepFields(s.fields)
 	sessions.Put(s)
+}
+
+// abandon counts the end at the target when the exchange has panicked. What the session
+// owns is not used again then: somebody may still be at it.
+func (s *session) abandon() {
+	if s.open {
+		s.open = false
+		s.group.End(s.target, target.Ending{})
+	}
 }
 
 func (s *session) releaseInput() {
@@ -86,9 +115,11 @@ func (s *session) sendTimeout() time.Duration {
 
 // connect takes an idle connection to the target or opens one.
 func (s *session) connect(now time.Time) error {
-	if c := s.target.HTTP1.Get(s.x.Conn.Shard, now); c != nil {
-		s.conn = c
-		return nil
+	if !s.fresh {
+		if c := s.target.HTTP1.Get(s.x.Conn.Shard, now); c != nil {
+			s.conn, s.kept = c, true
+			return nil
+		}
 	}
 	c, err := s.target.HTTP1.Dial(context.Background())
 	if err != nil {

@@ -120,6 +120,7 @@ type interim struct {
 	queue   []*exchange.Response
 	running bool
 	stopped bool
+	some    bool
 }
 
 // add is httptrace's hook.
@@ -138,6 +139,7 @@ func (i *interim) add(code int, header textproto.MIMEHeader) error {
 		}
 	}
 	i.queue = append(i.queue, r)
+	i.some = true
 	if !i.running {
 		i.running = true
 		i.done.Go(i.send)
@@ -163,10 +165,12 @@ func (i *interim) send() {
 }
 
 // stop takes no more and waits until those taken are sent, so that the final head comes
-// after them.
-func (i *interim) stop() {
+// after them. It reports whether there were any.
+func (i *interim) stop() bool {
 	i.mu.Lock()
 	i.stopped = true
+	sent := i.some
 	i.mu.Unlock()
 	i.done.Wait()
+	return sent
 }

@@ -56,16 +56,16 @@ type attemptKey struct{}
 // while the answer is streamed to it, unbuffered both ways, trailers included.
 //
 // onHead is called with the target's head in x.Response before it goes to the client and
-// may change it. When Do returns an error after that, the answer is cut: x.Client has been
+// may change it; its error ends the exchange and is Do's. When Do returns an error after that, the answer is cut: x.Client has been
 // told to Abort. Before that, nothing was sent to the client except 1xx answers.
 //
 // idle ends an exchange on which nothing moves in either direction; 0: never. ctx ends it
 // at once. Errors wrap one of the Err values of this package. Do repeats nothing itself;
 // x/net/http2 repeats a request without body that the target declares unprocessed.
 //
-// Do sets Dispatched, Answered, NewTargetConn, TargetBytesIn and TargetBytesOut of
+// Do sets x.Interim when it sends 1xx answers on, and Dispatched, Answered, NewTargetConn, TargetBytesIn and TargetBytesOut of
 // x.Record.
-func (c *TargetConns) Do(ctx context.Context, x *exchange.Exchange, fields []exchange.Field, idle time.Duration, onHead func(*exchange.Response)) error {
+func (c *TargetConns) Do(ctx context.Context, x *exchange.Exchange, fields []exchange.Field, idle time.Duration, onHead func(*exchange.Response) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	if cl, ok := exchange.Innermost(x.Client).(interface{ Context() context.Context }); ok {
@@ -80,7 +80,7 @@ func (c *TargetConns) Do(ctx context.Context, x *exchange.Exchange, fields []exc
 	if a.connected.Swap(false) {
 		a.wait.leave()
 	}
-	a.early.stop()
+	x.Interim = a.early.stop() || x.Interim
 	a.note(x)
 	if err != nil {
 		err = a.classify(ctx, err)
@@ -222,9 +222,11 @@ func trailerKeys(t http.Header, value []byte) http.Header {
 }
 
 // answer sends the target's answer to the client.
-func (a *attempt) answer(ctx context.Context, x *exchange.Exchange, res *http.Response, onHead func(*exchange.Response)) error {
+func (a *attempt) answer(ctx context.Context, x *exchange.Exchange, res *http.Response, onHead func(*exchange.Response) error) error {
 	a.response(x, res)
-	onHead(&x.Response)
+	if err := onHead(&x.Response); err != nil {
+		return err
+	}
 	more := !x.Response.NoBody
 	if err := x.Client.WriteHead(&x.Response, nil, more); err != nil {
 		x.Client.Abort()

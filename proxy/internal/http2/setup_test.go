@@ -170,7 +170,7 @@ func serveRaw(t testing.TB, serve func(net.Conn)) *target {
 func proxy(conns *http2.TargetConns, idle time.Duration, result chan<- error) func(*exchange.Exchange) {
 	return func(x *exchange.Exchange) {
 		canonical(x)
-		err := conns.Do(context.Background(), x, x.Request.Fields, idle, func(*exchange.Response) {})
+		err := conns.Do(context.Background(), x, x.Request.Fields, idle, func(*exchange.Response) error { return nil })
 		if err != nil && x.Record.Answered.IsZero() {
 			r := &x.Response
 			r.Status, r.NoBody = 502, true

@@ -121,7 +121,40 @@ func exposed() []*spec.Metric {
 	for _, m := range counterMetrics {
 		list = append(list, m)
 	}
+	for _, l := range loadMetrics {
+		list = append(list, l.metric)
+	}
 	return append(list, groupCounterMetrics[:]...)
+}
+
+// loadMetrics are the metrics that one number each of a GroupLoad makes up.
+var loadMetrics = []struct {
+	metric *spec.Metric
+	value  func(*GroupLoad) float64
+}{
+	{&spec.MetricQueuedRequestCount, func(l *GroupLoad) float64 { return l.Queued }},
+	{&spec.MetricQueueTimeoutCount, func(l *GroupLoad) float64 { return l.QueueTimeouts }},
+	{&spec.MetricQueueRejectedRequestCount, func(l *GroupLoad) float64 { return l.QueueRejected }},
+	{&spec.MetricRetriedRequestCount, func(l *GroupLoad) float64 { return l.Retried }},
+	{&spec.MetricRetryBudgetExceededCount, func(l *GroupLoad) float64 { return l.RetriesRefused }},
+}
+
+// collectLoads sums up groups of the same name: one may drain behind another.
+func (c *collector) collectLoads(ch chan<- prometheus.Metric, list []GroupLoad) {
+	sums := map[string]*GroupLoad{}
+	for i := range list {
+		l := &list[i]
+		if sum := sums[l.TargetGroup]; sum != nil {
+			sum.add(l)
+			continue
+		}
+		sums[l.TargetGroup] = l
+	}
+	for name, l := range sums {
+		for _, m := range loadMetrics {
+			c.send(ch, m.metric, m.value(l), c.set.label(), label(name), "")
+		}
+	}
 }
 
 // Describe implements prometheus.Collector.
@@ -142,6 +175,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	c.collectLoadBalancer(ch, gauges.TargetConnections)
 	c.collectGroups(ch, gauges.Groups)
 	c.collectTargets(ch, gauges.Targets)
+	c.collectLoads(ch, gauges.Loads)
 	c.collectProcess(ch)
 }
 

@@ -15,6 +15,24 @@ type Gauges struct {
 	Groups []GroupGauges
 	// Targets has an element for every target.
 	Targets []TargetGauges
+	// Loads has an element for every target group.
+	Loads []GroupLoad
+}
+
+// GroupLoad is what a target group has to do beyond sending requests to targets. All but
+// Queued only grow.
+type GroupLoad struct {
+	TargetGroup                          string
+	Queued, QueueTimeouts, QueueRejected float64
+	Retried, RetriesRefused              float64
+}
+
+func (l *GroupLoad) add(m *GroupLoad) {
+	l.Queued += m.Queued
+	l.QueueTimeouts += m.QueueTimeouts
+	l.QueueRejected += m.QueueRejected
+	l.Retried += m.Retried
+	l.RetriesRefused += m.RetriesRefused
 }
 
 // GroupGauges counts the targets of one zone of a target group.

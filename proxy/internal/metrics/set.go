@@ -165,6 +165,9 @@ func (s *Set) Observe(x *exchange.Exchange) {
 	sh.addActions(r)
 	sh.addRarities(r)
 
+	if e := &r.Earlier; e.Attempts > 0 {
+		sh.counters[newTargetConnections].Add(uint64(e.NewConns))
+	}
 	if r.TargetAddress != "" {
 		g := s.group(groupKey{r.TargetGroup, r.TargetZone})
 		g.shards[x.Conn.Shard&s.mask].observe(r)
@@ -248,6 +251,10 @@ func (g *groupShard) observe(r *exchange.Record) {
 	}
 	if r.TargetTLSError {
 		g.counters[targetTLSErrors].Add(1)
+	}
+	if e := &r.Earlier; e.Attempts > 0 {
+		g.counters[targetConnectionErrors].Add(uint64(e.ConnErrors))
+		g.counters[targetTLSErrors].Add(uint64(e.TLSErrors))
 	}
 	if r.FailOpen {
 		g.counters[failOpenRequests].Add(1)

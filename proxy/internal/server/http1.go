@@ -330,6 +330,23 @@ func (c *http1Conn) Trailers() []exchange.Field {
 // Gone implements exchange.Client.
 func (c *http1Conn) Gone() bool { return c.wire.Peek() == wire.Gone }
 
+// Watch tells when the client leaves while its request waits; stop ends that.
+func (c *http1Conn) Watch() (gone <-chan struct{}, stop func()) {
+	left, ended := make(chan struct{}), make(chan struct{})
+	c.wire.LimitRead(time.Time{})
+	go func() {
+		defer close(ended)
+		if c.wire.AwaitGone() {
+			close(left)
+		}
+	}()
+	return left, func() {
+		c.wire.ExpireRead()
+		<-ended
+		c.wire.LimitRead(time.Time{})
+	}
+}
+
 // StopBody makes a ReadBody that waits in another goroutine return.
 func (c *http1Conn) StopBody() {
 	c.stopped.Store(true)

@@ -151,6 +151,12 @@ func targetStatus(v target.View) admin.Target {
 func (s *Server) Gauges() metrics.Gauges {
 	var gauges metrics.Gauges
 	for _, g := range s.registry.Groups() {
+		load := g.Load()
+		gauges.Loads = append(gauges.Loads, metrics.GroupLoad{
+			TargetGroup: g.Name, Queued: float64(load.Queued),
+			QueueTimeouts: float64(load.QueueTimeouts), QueueRejected: float64(load.QueueRejected),
+			Retried: float64(load.Retried), RetriesRefused: float64(load.RetriesRefused),
+		})
 		failOpen := g.Snapshot().FailOpen
 		for _, v := range g.Views() {
 			gauges.TargetConnections += v.Connections()

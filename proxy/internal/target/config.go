@@ -47,6 +47,12 @@ type Config struct {
 	SendTimeout, ReadTimeout time.Duration
 	// Headers changes what targets receive; nil for nothing.
 	Headers *Headers
+	// Queue holds requests while no target has room; of depth 0 there is none.
+	Queue spec.Queue
+	// PassiveHealth is off when MaxFails is 0.
+	PassiveHealth spec.PassiveHealth
+	// Retries is nil for none.
+	Retries *Retries
 	// InUse says that some listener's action forwards to the group. The targets of a group
 	// that is not in use are unused and not checked.
 	InUse bool
@@ -86,6 +92,9 @@ func compile(env *spec.Environment, g *spec.TargetGroup, inUse bool) *Config {
 		SendTimeout:         g.ProxyOnly.SendTimeout,
 		ReadTimeout:         g.ProxyOnly.ReadTimeout,
 		Headers:             headersOf(&g.ProxyOnly.Headers),
+		Queue:               g.ProxyOnly.Queue,
+		PassiveHealth:       g.ProxyOnly.PassiveHealth,
+		Retries:             compileRetries(&g.ProxyOnly.Retries),
 		InUse:               inUse,
 		Cookie:              new(sticky.Memo),
 		transport: transport{

@@ -21,6 +21,8 @@ type Group struct {
 	// changed is told when other targets are to be checked, or in another way.
 	changed func()
 	shards  int
+	queue   queue
+	budget  budget
 
 	// mu guards what follows; whoever holds it publishes what it changed.
 	mu      sync.Mutex
@@ -48,6 +50,9 @@ type member struct {
 	seen       balance.Sample
 	anomalous  bool
 	mitigation float64
+
+	absence  absence
+	absences uint64 // how many there were
 }
 
 func newGroup(cfg *Config, o *Options, changed func()) *Group {
@@ -71,6 +76,9 @@ func (g *Group) publish() {
 		return
 	}
 	was := g.snapshot.Swap(s)
+	if g.queue.waiting.Load() > 0 {
+		g.queue.rearrange(s)
+	}
 	if was != nil && was.FailOpen != s.FailOpen && s.HealthyCount+was.HealthyCount > 0 {
 		if s.FailOpen {
 			g.logger.Warn("target group fails open: too few targets are healthy", slog.String("target_group", g.Name), slog.Int("healthy", s.HealthyCount))
@@ -112,6 +120,7 @@ func (g *Group) apply(cfg *Config, list []Registration) {
 	}
 	g.register(list)
 	g.arrange(list)
+	g.watchFailures()
 	g.publish()
 	g.changed()
 }
@@ -163,6 +172,7 @@ func (g *Group) reconnect() {
 			continue
 		}
 		g.retire(m.target)
+		g.takeBack(m)
 		m.target = g.replacement(m, m.target.Registration)
 		m.seen = balance.Sample{}
 	}
@@ -224,7 +234,7 @@ func (g *Group) register(list []Registration) {
 		default: // comes back while it drains
 			m.end.Stop()
 			g.retire(m.target)
-			*m = member{target: g.replacement(m, r), health: m.health}
+			*m = member{target: g.replacement(m, r), health: m.health, absences: m.absences}
 		}
 		m.first = empty
 		if g.cfg.InUse {
@@ -241,6 +251,7 @@ func (g *Group) deregister(m *member) {
 	if m.end != nil {
 		return
 	}
+	g.takeBack(m)
 	m.turn(draining())
 	m.ramp, m.anomalous, m.mitigation = 0, false, 0
 	g.logger.Info("target deregistered", append(g.about(m), slog.String("deregistration_delay", g.cfg.DeregistrationDelay.String()))...)
@@ -345,7 +356,7 @@ func (g *Group) Views() []View {
 	defer g.mu.Unlock()
 	views := make([]View, len(g.members))
 	for i, m := range g.members {
-		views[i] = View{Target: m.target, Health: m.health, Anomalous: m.anomalous, Mitigated: m.mitigated()}
+		views[i] = View{Target: m.target, Health: m.shown(), Anomalous: m.anomalous, Mitigated: m.mitigated()}
 	}
 	return views
 }
@@ -374,6 +385,7 @@ func (g *Group) close() {
 		if m.end != nil {
 			m.end.Stop()
 		}
+		g.takeBack(m)
 		m.target.leave()
 		m.target.cut()
 	}

@@ -5,13 +5,20 @@ import (
 	"time"
 
 	"github.com/evenkeel/evenkeel/proxy/internal/telemetry"
+	"github.com/evenkeel/evenkeel/targethealth"
 )
 
 // turn gives m another health, and remembers it when that is another state. The group's mu is
 // held.
 func (m *member) turn(h Health) {
-	was := m.health.State
+	was := m.shown().State
 	m.health = h
+	m.note(was)
+}
+
+// note remembers that m has another state than before. The group's mu is held.
+func (m *member) note(was targethealth.State) {
+	h := m.shown()
 	if h.State == was {
 		return
 	}
@@ -24,6 +31,9 @@ func (m *member) turn(h Health) {
 func (g *Group) replacement(m *member, r Registration) *Target {
 	t := newTarget(r, &g.cfg.transport, g.shards)
 	t.Telemetry = m.target.Telemetry
+	if m.target.Outstanding()+m.target.before.outstanding() > 0 {
+		t.before = m.target.traffic
+	}
 	return t
 }
 

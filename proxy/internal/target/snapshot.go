@@ -21,6 +21,10 @@ type Snapshot struct {
 	algorithm balance.Algorithm
 	// byAddress finds the target that a stickiness cookie names, if it may get requests.
 	byAddress map[string]int
+	// spare has the backups while others serve; nil when there are none.
+	spare *Snapshot
+	// gated says that not every target takes every request: some have a limit, or are tried.
+	gated bool
 }
 
 // Pick returns the target that the group's algorithm chooses and its index, for
@@ -42,6 +46,25 @@ func (s *Snapshot) Holds(address []byte) *Target {
 	return nil
 }
 
+// byAddressOf is Holds for a string.
+func (s *Snapshot) byAddressOf(address string) *Target {
+	if i, ok := s.byAddress[address]; ok {
+		return s.targets[i]
+	}
+	return nil
+}
+
+// begin lets a request begin at a target that the algorithm chooses; nil when none has room.
+func (s *Snapshot) begin(f balance.Facts) *Target {
+	for {
+		t, i := s.Pick(f)
+		if t == nil || t.admit() {
+			return t
+		}
+		f.Except = append(f.Except, i)
+	}
+}
+
 // Index returns the index of a target that the snapshot holds, for [balance.Facts.Except].
 func (s *Snapshot) Index(t *Target) int {
 	if i, ok := s.byAddress[t.Address]; ok {
@@ -59,8 +82,12 @@ func build(cfg *Config, members []*member, cursor *balance.Cursor) (*Snapshot, e
 		case targethealth.Draining, targethealth.Unused:
 			continue
 		case targethealth.Healthy:
-			s.HealthyCount++
-			serving = append(serving, m)
+			if !m.absence.out {
+				s.HealthyCount++
+			}
+			if !m.absence.out || m.absence.tried {
+				serving = append(serving, m)
+			}
 		default:
 		}
 		registered = append(registered, m)
@@ -69,9 +96,24 @@ func build(cfg *Config, members []*member, cursor *balance.Cursor) (*Snapshot, e
 		s.FailOpen = len(registered) > 0
 		serving = registered
 	}
-	serving = withoutBackups(serving, s.FailOpen)
+	serving, backups := tiers(serving, s.FailOpen)
+	if err := s.fill(serving, registered, cursor); err != nil {
+		return nil, err
+	}
+	if len(backups) > 0 {
+		s.spare = &Snapshot{Config: cfg}
+		if err := s.spare.fill(backups, nil, new(balance.Cursor)); err != nil {
+			return nil, err
+		}
+		s.gated = s.gated || s.spare.gated
+	}
+	return s, nil
+}
+
+// fill puts in who may get requests, of all who are registered.
+func (s *Snapshot) fill(serving, registered []*member, cursor *balance.Cursor) error {
 	listed := serving
-	if balance.Hashes(cfg.Algorithm) {
+	if registered != nil && balance.Hashes(s.Config.Algorithm) {
 		listed = withDown(serving, registered)
 	}
 
@@ -97,28 +139,33 @@ func build(cfg *Config, members []*member, cursor *balance.Cursor) (*Snapshot, e
 			Ramp:       m.ramp,
 			Mitigation: m.mitigation,
 		}
+		s.gated = s.gated || m.target.MaxConnections > 0 || m.absence.tried
 	}
 	var err error
-	s.algorithm, err = balance.New(cfg.Algorithm, candidates, balance.Options{Cursor: cursor, BoundedLoad: cfg.BoundedLoad})
-	return s, err
+	s.algorithm, err = balance.New(s.Config.Algorithm, candidates, balance.Options{Cursor: cursor, BoundedLoad: s.Config.BoundedLoad})
+	return err
 }
 
-// withoutBackups leaves backups out while anyone else can serve. A group that fails open
-// knows of nobody who can, so that everybody is asked.
-func withoutBackups(serving []*member, failOpen bool) []*member {
+// tiers parts those that serve from the backups, which stand by while anyone else can serve.
+// A group that fails open knows of nobody who can, so that everybody is asked. One that is
+// out and tried again is no reason for backups to stand by.
+func tiers(serving []*member, failOpen bool) (first, backups []*member) {
 	if failOpen {
-		return serving
+		return serving, nil
 	}
-	var first []*member
+	able := false
 	for _, m := range serving {
-		if !m.target.Backup {
-			first = append(first, m)
+		if m.target.Backup {
+			backups = append(backups, m)
+			continue
 		}
+		first = append(first, m)
+		able = able || !m.absence.out
 	}
-	if len(first) > 0 {
-		return first
+	if !able {
+		return serving, nil
 	}
-	return serving
+	return first, backups
 }
 
 // withDown is serving and those that are out, in the order in which they are registered, so

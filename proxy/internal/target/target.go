@@ -73,6 +73,19 @@ func registrationOf(g *spec.TargetGroup, t *spec.Target) Registration {
 type traffic struct {
 	counters balance.Counters
 	draining atomic.Bool
+	failures failures
+	// before is the traffic of the target in whose place this one is, when it had requests in
+	// flight then: the same application has them.
+	before *traffic
+}
+
+// outstanding is what t and those before it have in flight.
+func (t *traffic) outstanding() int64 {
+	n := int64(0)
+	for ; t != nil; t = t.before {
+		n += t.counters.Outstanding.Load()
+	}
+	return n
 }
 
 // Begin counts a request that the target was chosen for; End follows. It returns false, and
@@ -93,7 +106,7 @@ func (t *Target) Begin() bool {
 func (t *Target) beginWithin(most int64) bool {
 	for {
 		n := t.counters.Outstanding.Load()
-		if n >= most {
+		if n+t.before.outstanding() >= most {
 			return false
 		}
 		if t.counters.Outstanding.CompareAndSwap(n, n+1) {

@@ -181,6 +181,21 @@ func (c *Conn) peek(fd uintptr) {
 	}
 }
 
+// AwaitGone waits until the peer has closed its side or the connection is broken, and returns
+// true; false when the read deadline passes first. It takes nothing from the socket, and
+// nobody else may read or Peek meanwhile. Of what is no socket it cannot tell.
+func (c *Conn) AwaitGone() bool {
+	if c.raw == nil {
+		return false
+	}
+	err := c.raw.Read(func(fd uintptr) bool {
+		c.peeked = Gone
+		c.peek(fd)
+		return c.peeked == Gone
+	})
+	return !Timeout(err)
+}
+
 // LimitWrite is LimitRead for writing.
 func (c *Conn) LimitWrite(until time.Time) {
 	c.writeUntil.Store(0)
