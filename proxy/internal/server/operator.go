@@ -163,7 +163,7 @@ func (s *Server) Gauges() metrics.Gauges {
 			gauges.Targets = append(gauges.Targets, targetGauges(g.Name, v))
 			n := metrics.GroupGauges{TargetGroup: g.Name, Zone: v.Zone, FailOpen: failOpen, Registered: 1}
 			switch v.Health.State {
-			case targethealth.Draining, targethealth.Unused:
+			case targethealth.Draining, targethealth.Unused, targethealth.Unavailable:
 				continue
 			case targethealth.Healthy:
 				n.Healthy = 1

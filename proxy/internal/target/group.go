@@ -43,6 +43,8 @@ type member struct {
 	// rampFrom and ramp are the slow start that the target is in, or was; ramp 0: none.
 	rampFrom time.Time
 	ramp     time.Duration
+	// administrative is what an operator wants of the target.
+	administrative Administrative
 	// end is when the deregistration delay is over; nil while registered.
 	end *time.Timer
 
@@ -206,14 +208,13 @@ func (g *Group) sweep() {
 // use tells all targets that the group is in use now, or not any more. g.mu is held.
 func (g *Group) use(inUse bool) {
 	for _, m := range g.members {
-		switch {
-		case m.end != nil:
-		case inUse:
-			m.turn(Registered())
-		default:
-			m.turn(notInUse())
+		if m.end != nil {
+			continue
+		}
+		if !inUse {
 			m.ramp = 0
 		}
+		g.enlist(m)
 	}
 }
 
@@ -237,11 +238,7 @@ func (g *Group) register(list []Registration) {
 			*m = member{target: g.replacement(m, r), health: m.health, absences: m.absences}
 		}
 		m.first = empty
-		if g.cfg.InUse {
-			m.turn(Registered())
-		} else {
-			m.turn(notInUse())
-		}
+		g.enlist(m)
 		g.logger.Info("target registered", g.about(m)...)
 	}
 }
@@ -318,7 +315,7 @@ func (g *Group) Report(check Check, o Outcome) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	m := g.find(check.Address)
-	if m == nil || m.health.State == targethealth.Draining || m.health.State == targethealth.Unused {
+	if m == nil || !m.eligible() {
 		return // the result is of the past
 	}
 	now := time.Now()
@@ -348,6 +345,7 @@ type View struct {
 	// Anomalous targets answer with more errors than their peers; Mitigated ones get fewer
 	// requests for it.
 	Anomalous, Mitigated bool
+	Administrative       Administrative
 }
 
 // Views returns how every target stands, draining ones too, in the order of registration.
@@ -356,7 +354,7 @@ func (g *Group) Views() []View {
 	defer g.mu.Unlock()
 	views := make([]View, len(g.members))
 	for i, m := range g.members {
-		views[i] = View{Target: m.target, Health: m.shown(), Anomalous: m.anomalous, Mitigated: m.mitigated()}
+		views[i] = View{Target: m.target, Health: m.shown(), Anomalous: m.anomalous, Mitigated: m.mitigated(), Administrative: m.administrative}
 	}
 	return views
 }

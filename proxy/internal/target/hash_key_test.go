@@ -26,7 +26,7 @@ func (b *bench) homes() []string {
 	return ids
 }
 
-// TestHashesKeepPlaces takes a target out by its health checks, and back in: for as long its
+// TestHashesKeepPlaces takes a target out, by its health checks and by orders, and back in: for as long its
 // clients go elsewhere, and nobody else moves. The order in which a process came to know the
 // targets does not matter.
 func TestHashesKeepPlaces(t *testing.T) {
@@ -42,18 +42,33 @@ func TestHashesKeepPlaces(t *testing.T) {
 				b.report(n+1, "P")
 			}
 			before := b.homes()
-			b.report(2, "FF")
-			for i, id := range b.homes() {
-				if id == "t2" || before[i] != "t2" && id != before[i] {
-					t.Fatalf("%s: client %d goes to %s without t2, and to %s with it", algorithm, i, id, before[i])
+			without := func(what string) {
+				t.Helper()
+				for i, id := range b.homes() {
+					if id == "t2" || before[i] != "t2" && id != before[i] {
+						t.Fatalf("%s, %s: client %d goes to %s without t2, and to %s with it", algorithm, what, i, id, before[i])
+					}
 				}
 			}
-			if b.group().Snapshot().Holds([]byte("10.0.0.2:80")) != nil {
+			back := func(what string) {
+				t.Helper()
+				if fmt.Sprint(b.homes()) != fmt.Sprint(before) {
+					t.Errorf("%s, %s: clients are not back where they were", algorithm, what)
+				}
+			}
+			b.report(2, "FF")
+			without("unhealthy")
+			if b.holds("10.0.0.2:80") {
 				t.Errorf("%s: cookies still find the target that is out", algorithm)
 			}
 			b.report(2, "PP")
-			if fmt.Sprint(b.homes()) != fmt.Sprint(before) {
-				t.Errorf("%s: clients are not back where they were", algorithm)
+			back("healthy")
+			for _, action := range []string{target.ActionDrain, target.ActionMaintenance} {
+				b.order("t2", action, 0)
+				without(action)
+				b.order("t2", target.ActionReady, 0)
+				b.report(2, "P")
+				back(action)
 			}
 			other := newBench(t, environment(hashing, 1, 2, 3, 4))
 			defer other.registry.Close()

@@ -253,7 +253,7 @@ func (g *Group) watchFailures() {
 func (g *Group) registered() int {
 	n := 0
 	for _, m := range g.members {
-		if m.end == nil {
+		if m.end == nil && m.administrative.State == Ready {
 			n++
 		}
 	}
@@ -265,7 +265,7 @@ func (g *Group) registered() int {
 func (g *Group) othersServe(m *member) bool {
 	healthy, anyone, nobody := false, false, true
 	for _, other := range g.members {
-		if other.end != nil {
+		if other.end != nil || other.administrative.State != Ready {
 			continue
 		}
 		good := other.health.State == targethealth.Healthy

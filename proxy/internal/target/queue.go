@@ -160,11 +160,11 @@ func (q *queue) enter(g *Group, c Claim) (*Target, *Ticket) {
 	address := ""
 	if c.Bound != nil {
 		address = c.Bound.Address
-		c.Bound = s.byAddressOf(address)
+		c.Bound, _ = s.byAddressOf(address)
 	}
 	t := q.begin(s, c)
 	if t == nil && c.Bound != nil {
-		if q.length < s.Config.Queue.Depth && (c.Bound.full() || q.behind(address)) {
+		if q.length < s.Config.Queue.Depth && (c.Bound.full() || q.behind(s, address)) {
 			return nil, q.wait(address)
 		}
 		c.Bound = nil // HAProxy's redispatch, when there is no place to wait
@@ -194,7 +194,7 @@ func (q *queue) enter(g *Group, c Claim) (*Target, *Ticket) {
 func (q *queue) begin(s *Snapshot, c Claim) *Target {
 	if t := c.Bound; t != nil {
 		q.serve(s, t.Address)
-		if q.behind(t.Address) || !t.admit() {
+		if q.behind(s, t.Address) || !t.admit() {
 			return nil
 		}
 		return t
@@ -208,7 +208,7 @@ func (q *queue) begin(s *Snapshot, c Claim) *Target {
 			return nil
 		}
 		q.serve(s, t.Address)
-		if !q.behind(t.Address) && t.admit() {
+		if !q.behind(s, t.Address) && t.admit() {
 			return t
 		}
 		c.Facts.Except = append(c.Facts.Except, i)
@@ -217,9 +217,10 @@ func (q *queue) begin(s *Snapshot, c Claim) *Target {
 
 // behind reports whether somebody waits who could go to the target of that address.
 // q.mu is held.
-func (q *queue) behind(address string) bool {
+func (q *queue) behind(s *Snapshot, address string) bool {
 	l := q.bound[address]
-	return q.anyone.first != nil || l != nil && l.first != nil
+	_, anyone := s.byAddressOf(address)
+	return anyone && q.anyone.first != nil || l != nil && l.first != nil
 }
 
 // wait puts a request at the end of the queue. q.mu is held, and the request is in waiting.
@@ -275,12 +276,15 @@ func (q *queue) freed(g *Group, address string) {
 // serve lets go on who waits for the target of that address, as far as it has room. q.mu is
 // held.
 func (q *queue) serve(s *Snapshot, address string) {
-	t := s.byAddressOf(address)
+	t, anyone := s.byAddressOf(address)
 	if t == nil {
 		return
 	}
 	for {
-		k := q.anyone.first
+		var k *Ticket
+		if anyone {
+			k = q.anyone.first
+		}
 		if l := q.bound[address]; l != nil && (k == nil || l.first.order < k.order) {
 			k = l.first
 		}
@@ -304,14 +308,14 @@ func (q *queue) rearrange(s *Snapshot) {
 	slices.SortFunc(tickets, func(a, b *Ticket) int { return cmp.Compare(a.order, b.order) })
 	crowded := false
 	for _, k := range tickets {
-		bound := s.byAddressOf(k.address)
+		bound, _ := s.byAddressOf(k.address)
 		switch {
-		case len(s.targets) == 0:
-			q.settle(k, nil)
 		case bound != nil:
 			if bound.admit() {
 				q.settle(k, bound)
 			}
+		case len(s.targets) == 0:
+			q.settle(k, nil)
 		default:
 			if !crowded {
 				if t := s.begin(balance.Facts{Now: time.Now(), Random: rand.Uint64()}); t != nil {

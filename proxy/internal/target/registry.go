@@ -189,7 +189,7 @@ func (g *Group) checks() []Check {
 	}
 	var list []Check
 	for _, m := range g.members {
-		if m.end == nil {
+		if m.end == nil && m.administrative.State != Maintenance {
 			list = append(list, Check{g, m.target.Address, g.cfg.ProtocolVersion, g.cfg.HealthCheck})
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/evenkeel/evenkeel/proxy/internal/balance"
-	"github.com/evenkeel/evenkeel/targethealth"
 )
 
 // Snapshot is what requests read of a target group. It is never written once published.
@@ -12,7 +11,7 @@ type Snapshot struct {
 	Config *Config
 	// FailOpen says that too few targets are healthy, so that all get requests.
 	FailOpen bool
-	// HealthyCount is how many targets are healthy.
+	// HealthyCount is how many targets are healthy and not taken out by an operator.
 	HealthyCount int
 
 	// targets are those that the algorithm was built for, in this order: those that may get
@@ -25,6 +24,8 @@ type Snapshot struct {
 	spare *Snapshot
 	// gated says that not every target takes every request: some have a limit, or are tried.
 	gated bool
+	// stuck are those that get requests by a cookie only; nil for none.
+	stuck map[string]*Target
 }
 
 // Pick returns the target that the group's algorithm chooses and its index, for
@@ -43,15 +44,15 @@ func (s *Snapshot) Holds(address []byte) *Target {
 	if i, ok := s.byAddress[string(address)]; ok {
 		return s.targets[i]
 	}
-	return nil
+	return s.stuck[string(address)]
 }
 
-// byAddressOf is Holds for a string.
-func (s *Snapshot) byAddressOf(address string) *Target {
+// byAddressOf is Holds for a string, and tells who goes there: anyone, or only who is bound.
+func (s *Snapshot) byAddressOf(address string) (t *Target, anyone bool) {
 	if i, ok := s.byAddress[address]; ok {
-		return s.targets[i]
+		return s.targets[i], true
 	}
-	return nil
+	return s.stuck[address], false
 }
 
 // begin lets a request begin at a target that the algorithm chooses; nil when none has room.
@@ -78,17 +79,14 @@ func build(cfg *Config, members []*member, cursor *balance.Cursor) (*Snapshot, e
 	s := &Snapshot{Config: cfg}
 	var registered, serving []*member
 	for _, m := range members {
-		switch m.health.State {
-		case targethealth.Draining, targethealth.Unused:
+		if !m.eligible() || m.administrative.State != Ready {
 			continue
-		case targethealth.Healthy:
+		}
+		if m.serves() {
+			serving = append(serving, m)
 			if !m.absence.out {
 				s.HealthyCount++
 			}
-			if !m.absence.out || m.absence.tried {
-				serving = append(serving, m)
-			}
-		default:
 		}
 		registered = append(registered, m)
 	}
@@ -96,8 +94,9 @@ func build(cfg *Config, members []*member, cursor *balance.Cursor) (*Snapshot, e
 		s.FailOpen = len(registered) > 0
 		serving = registered
 	}
+	s.stick(members)
 	serving, backups := tiers(serving, s.FailOpen)
-	if err := s.fill(serving, registered, cursor); err != nil {
+	if err := s.fill(serving, members, cursor); err != nil {
 		return nil, err
 	}
 	if len(backups) > 0 {
@@ -110,11 +109,11 @@ func build(cfg *Config, members []*member, cursor *balance.Cursor) (*Snapshot, e
 	return s, nil
 }
 
-// fill puts in who may get requests, of all who are registered.
-func (s *Snapshot) fill(serving, registered []*member, cursor *balance.Cursor) error {
+// fill puts in who may get requests, of all members.
+func (s *Snapshot) fill(serving, members []*member, cursor *balance.Cursor) error {
 	listed := serving
-	if registered != nil && balance.Hashes(s.Config.Algorithm) {
-		listed = withDown(serving, registered)
+	if members != nil && balance.Hashes(s.Config.Algorithm) {
+		listed = withDown(serving, members)
 	}
 
 	candidates := make([]balance.Target, len(listed))
@@ -132,14 +131,14 @@ func (s *Snapshot) fill(serving, registered []*member, cursor *balance.Cursor) e
 		candidates[i] = balance.Target{
 			Address:    m.target.Address,
 			Down:       !serves,
-			Weight:     m.target.Weight,
+			Weight:     m.weight(),
 			Counters:   &m.target.counters,
 			Limit:      m.target.MaxConnections,
 			RampFrom:   m.rampFrom,
 			Ramp:       m.ramp,
 			Mitigation: m.mitigation,
 		}
-		s.gated = s.gated || m.target.MaxConnections > 0 || m.absence.tried
+		s.gated = s.gated || m.gated()
 	}
 	var err error
 	s.algorithm, err = balance.New(s.Config.Algorithm, candidates, balance.Options{Cursor: cursor, BoundedLoad: s.Config.BoundedLoad})
@@ -168,16 +167,19 @@ func tiers(serving []*member, failOpen bool) (first, backups []*member) {
 	return first, backups
 }
 
-// withDown is serving and those that are out, in the order in which they are registered, so
-// that who is healthy again finds its place. Backups have no place among those whom they
-// stand in for.
-func withDown(serving, registered []*member) []*member {
+// withDown is serving and those that are out, by their health or by an operator, in the order
+// in which they are registered, so that who comes back finds its place. Backups have no place
+// among those whom they stand in for.
+func withDown(serving, members []*member) []*member {
 	if len(serving) == 0 {
 		return nil
 	}
 	backups := slices.ContainsFunc(serving, func(m *member) bool { return m.target.Backup })
 	primaries := slices.ContainsFunc(serving, func(m *member) bool { return !m.target.Backup })
-	return slices.DeleteFunc(slices.Clone(registered), func(m *member) bool {
+	return slices.DeleteFunc(slices.Clone(members), func(m *member) bool {
+		if !m.eligible() && m.administrative.State != Maintenance || m.end != nil {
+			return true
+		}
 		return m.target.Backup && !backups || !m.target.Backup && !primaries
 	})
 }

@@ -186,9 +186,5 @@ func (t *Target) Timeline(now time.Time) []Transition {
 func (t *Target) Changed() time.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	l := &t.timeline
-	if len(l.list) == 0 {
-		return t.since
-	}
-	return l.list[(l.next+len(l.list)-1)%len(l.list)].Time
+	return t.changed
 }

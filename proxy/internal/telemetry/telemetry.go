@@ -84,10 +84,11 @@ type Target struct {
 	since    time.Time // when the counters were all 0
 	rings    *rings    // nil until a request has ended
 	timeline timeline
+	changed  time.Time // when the health last did
 }
 
 // New returns the memory of a target that is registered now.
-func New(now time.Time) *Target { return &Target{since: now} }
+func New(now time.Time) *Target { return &Target{since: now, changed: now} }
 
 // Observe counts a request that has ended.
 func (t *Target) Observe(o Outcome) {

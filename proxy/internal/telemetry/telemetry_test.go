@@ -166,8 +166,12 @@ func TestTimeline(t *testing.T) {
 	if got = l.Timeline(at(1000 * time.Hour)); len(got) != 1 || got[0].To != targethealth.Unhealthy {
 		t.Errorf("much later: %v", got)
 	}
+	l.Turn(telemetry.Transition{Time: at(time.Hour), From: targethealth.Unhealthy, To: targethealth.Unhealthy, Order: "drain", By: "alice"})
+	if !l.Changed().Equal(at(2 * time.Minute)) {
+		t.Errorf("an order is taken for a change of health: %v", l.Changed())
+	}
 	for i := range 250 {
-		l.Turn(telemetry.Transition{Time: at(time.Hour + time.Duration(i)*time.Second), Description: fmt.Sprint(i)})
+		l.Turn(telemetry.Transition{Time: at(time.Hour + time.Duration(i)*time.Second), To: targethealth.Healthy, Description: fmt.Sprint(i)})
 	}
 	got = l.Timeline(at(2 * time.Hour))
 	if len(got) != 100 || got[0].Description != "150" || got[99].Description != "249" || !l.Changed().Equal(got[99].Time) {

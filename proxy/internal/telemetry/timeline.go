@@ -23,6 +23,9 @@ type Transition struct {
 	To          targethealth.State  `json:"to"`
 	Reason      targethealth.Reason `json:"reason,omitempty"`
 	Description string              `json:"description,omitempty"`
+	// Order is what an operator has said, By who; health did not change by it itself.
+	Order string `json:"order,omitempty"`
+	By    string `json:"by,omitempty"`
 }
 
 // timeline is a ring of transitions that grows to its length.
@@ -62,4 +65,7 @@ func (t *Target) Turn(change Transition) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.timeline.add(change)
+	if change.From != change.To {
+		t.changed = change.Time
+	}
 }
