@@ -64,12 +64,13 @@ const mayImport = `
 	# What stands around it.
 	INTERNAL/accesslog: INTERNAL/exchange spec
 	INTERNAL/metrics: INTERNAL/exchange spec targethealth
-	INTERNAL/admin: aggregate INTERNAL/telemetry spec targethealth
+	INTERNAL/signin:
+	INTERNAL/admin: aggregate INTERNAL/signin INTERNAL/telemetry spec targethealth
 	INTERNAL/tlspolicy:
 	INTERNAL/certs: spec
 	INTERNAL/watch:
 	INTERNAL/elbv2api: INTERNAL/tlspolicy spec targethealth
-	INTERNAL/server: aggregate INTERNAL/accesslog INTERNAL/admin INTERNAL/answer INTERNAL/certs INTERNAL/client INTERNAL/edge INTERNAL/elbv2api INTERNAL/exchange INTERNAL/forward INTERNAL/health INTERNAL/http1 INTERNAL/http2 INTERNAL/metrics INTERNAL/proxyheader INTERNAL/sticky INTERNAL/target INTERNAL/telemetry INTERNAL/tlspolicy INTERNAL/waf INTERNAL/wire spec targethealth
+	INTERNAL/server: aggregate INTERNAL/accesslog INTERNAL/admin INTERNAL/answer INTERNAL/certs INTERNAL/client INTERNAL/edge INTERNAL/elbv2api INTERNAL/exchange INTERNAL/forward INTERNAL/health INTERNAL/http1 INTERNAL/http2 INTERNAL/metrics INTERNAL/proxyheader INTERNAL/signin INTERNAL/sticky INTERNAL/target INTERNAL/telemetry INTERNAL/tlspolicy INTERNAL/waf INTERNAL/wire spec targethealth
 
 	# The program.
 	INTERNAL/demo: INTERNAL/certs environments spec

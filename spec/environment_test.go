@@ -74,7 +74,6 @@ func TestNotServed(t *testing.T) {
 		"target_groups[0].proxy_only.discovery",
 		"edge.cache",
 		"waf.managed", "waf.geo_match",
-		"proxy.admin.users",
 	}
 	if diff := cmp.Diff(want, load(t, filepath.Join("testdata", "whole.yaml")).NotServed()); diff != "" {
 		t.Error(diff)

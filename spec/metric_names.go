@@ -274,6 +274,14 @@ var (
 		"", "evenkeel_config_reloads_total", MetricCounter, false,
 		"Reloads of the environment file that were tried.",
 	}
+	MetricOperatorOrders = Metric{
+		"", "evenkeel_operator_orders_total", MetricCounter, false,
+		"Orders of operators that were carried out, by action: ready, drain, maintenance or weight.",
+	}
+	MetricSignIns = Metric{
+		"", "evenkeel_sign_ins_total", MetricCounter, false,
+		"Sign-ins to the admin page that were tried, by result.",
+	}
 	MetricConfigLastReloadSuccessful = Metric{
 		"", "evenkeel_config_last_reload_successful", MetricGauge, false,
 		"Whether the last load of the environment file went well.",

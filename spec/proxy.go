@@ -149,8 +149,9 @@ func (p *Proxy) checkListener(c *checker, name, at string) {
 type Admin struct {
 	// Listen is host:port. Default 127.0.0.1:8404.
 	Listen string `yaml:"listen"`
-	// Users are those of the admin page, with the bcrypt hashes of their passwords. Default:
-	// none.
+	// Users are those of the admin page, at most 64 bytes each without a colon, with the bcrypt
+	// hashes of their passwords, of a cost up to 15. With users the page wants a sign-in and
+	// lets them drain targets; without, it shows and changes nothing. Default: none.
 	Users map[string]Secret `yaml:"users"`
 	// NginxStatusAllow are blocks of addresses that may ask for /nginx_status, nginx's
 	// stub_status. Default 127.0.0.0/8 and ::1/128.
@@ -162,15 +163,26 @@ func (a *Admin) setDefaults() {
 	a.NginxStatusAllow = []string{"127.0.0.0/8", "::1/128"}
 }
 
-var bcryptShape = regexp.MustCompile(`^\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}$`)
+// adminUserShape leaves out what HTTP's basic authentication cannot have.
+var adminUserShape = regexp.MustCompile(`^[!-9;-~]{1,64}$`)
+
+var bcryptShape = regexp.MustCompile(`^\$2[aby]\$(0[4-9]|1[0-5])\$[./A-Za-z0-9]{53}$`)
 
 func (a *Admin) limits() limits {
 	return limits{
 		"listen":             required(that("an address and a port such as 127.0.0.1:8404", isListenAddress)),
 		"nginx_status_allow": each(that("a block such as 10.0.0.0/8", isCIDR)),
-		"users": each(that("a bcrypt hash, file:PATH or env:NAME", func(s string) bool {
+		"users": each(that("a bcrypt hash of a cost up to 15, file:PATH or env:NAME", func(s string) bool {
 			return isReference(s) || bcryptShape.MatchString(s)
 		})),
+	}
+}
+
+func (a *Admin) check(c *checker, path string) {
+	for _, name := range slices.Sorted(maps.Keys(a.Users)) {
+		if !adminUserShape.MatchString(name) {
+			c.refuse(field(path, "users."+name), "is no name of a user", quote(name), "1 to 64 visible ASCII characters without a colon")
+		}
 	}
 }
 

@@ -243,7 +243,6 @@ func (e *Environment) NotServed() []string {
 	add("edge.cache", len(e.Edge.Cache) > 0)
 	add("waf.managed", len(e.WAF.Managed) > 0)
 	add("waf.geo_match", !e.WAF.GeoMatch.absent())
-	add("proxy.admin.users", len(e.Proxy.Admin.Users) > 0)
 	return paths
 }
 

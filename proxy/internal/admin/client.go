@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -25,6 +27,8 @@ type Client struct {
 	// Addr is host:port as in `proxy.admin.listen`. A host that stands for every address is
 	// asked on the loopback interface.
 	Addr string
+	// User and Password are one of proxy.admin.users, where there are some: for Stats and Order.
+	User, Password string
 }
 
 // RefusedError is a reload that changed nothing.
@@ -39,7 +43,7 @@ func (e *RefusedError) Error() string { return "reload was refused:\n" + e.Probl
 // Status returns what the process says of itself.
 func (c Client) Status(ctx context.Context) (Status, error) {
 	var status Status
-	body, err := c.do(ctx, http.MethodGet, "/status", http.StatusOK)
+	body, err := c.do(ctx, http.MethodGet, "/status", nil, http.StatusOK)
 	if err != nil {
 		return status, err
 	}
@@ -52,7 +56,7 @@ func (c Client) Status(ctx context.Context) (Status, error) {
 // Stats returns what the process says of itself and of what its targets did lately.
 func (c Client) Stats(ctx context.Context) (Stats, error) {
 	var stats Stats
-	body, err := c.do(ctx, http.MethodGet, "/stats;json", http.StatusOK)
+	body, err := c.do(ctx, http.MethodGet, "/stats;json", nil, http.StatusOK)
 	if err != nil {
 		return stats, err
 	}
@@ -65,28 +69,51 @@ func (c Client) Stats(ctx context.Context) (Stats, error) {
 // Reload makes the process read its environment file again. The error is a *RefusedError
 // when the file is not good.
 func (c Client) Reload(ctx context.Context) error {
-	_, err := c.do(ctx, http.MethodPost, "/reload", http.StatusNoContent)
+	_, err := c.do(ctx, http.MethodPost, "/reload", nil, http.StatusNoContent)
 	return err
+}
+
+// Order has an order for a target carried out, as User.
+func (c Client) Order(ctx context.Context, o Order) (Change, error) {
+	form := url.Values{"target_group": {o.TargetGroup}, "target": {o.Target}, "action": {o.Action}}
+	if o.Action == "weight" {
+		form.Set("weight", strconv.Itoa(o.Weight))
+	}
+	var change Change
+	body, err := c.do(ctx, http.MethodPost, "/stats/target", form, http.StatusOK)
+	if err != nil {
+		return change, err
+	}
+	if err := json.Unmarshal(body, &change); err != nil {
+		return change, fmt.Errorf("read answer of %s: %w", c.Addr, err)
+	}
+	return change, nil
 }
 
 // Health returns nil when the process answers.
 func (c Client) Health(ctx context.Context) error {
-	_, err := c.do(ctx, http.MethodGet, "/healthz", http.StatusOK)
+	_, err := c.do(ctx, http.MethodGet, "/healthz", nil, http.StatusOK)
 	return err
 }
 
 // Ready returns nil when at least one target group is able to serve.
 func (c Client) Ready(ctx context.Context) error {
-	_, err := c.do(ctx, http.MethodGet, "/readyz", http.StatusOK)
+	_, err := c.do(ctx, http.MethodGet, "/readyz", nil, http.StatusOK)
 	return err
 }
 
-func (c Client) do(ctx context.Context, method, path string, want int) ([]byte, error) {
+func (c Client) do(ctx context.Context, method, path string, form url.Values, want int) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, clientTimeout)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, method, "http://"+dialAddress(c.Addr)+path, nil)
+	r, err := http.NewRequestWithContext(ctx, method, "http://"+dialAddress(c.Addr)+path, strings.NewReader(form.Encode()))
 	if err != nil {
 		return nil, fmt.Errorf("admin address %q: %w", c.Addr, err)
+	}
+	if form != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	if c.User != "" {
+		r.SetBasicAuth(c.User, c.Password)
 	}
 	// Not the default transport: the environment's HTTP proxy has no business here, and a
 	// command makes one request.
@@ -108,7 +135,9 @@ func (c Client) do(ctx context.Context, method, path string, want int) ([]byte, 
 	case want:
 		return body, nil
 	case http.StatusUnprocessableEntity:
-		return nil, &RefusedError{Problems: printableLines(text)}
+		if path == "/reload" {
+			return nil, &RefusedError{Problems: printableLines(text)}
+		}
 	}
 	first, _, _ := strings.Cut(text, "\n")
 	return nil, fmt.Errorf("%s %s of %s: %s: %s", method, path, c.Addr, printable(answer.Status), printable(first))

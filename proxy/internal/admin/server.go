@@ -1,9 +1,11 @@
-// Package admin serves the operator: metrics, health, status and reload, on a listener of
-// its own.
+// Package admin serves the operator: a page, metrics, health, status and reload, on a listener
+// of its own.
 //
-// The listener has no passwords, so it is meant for the loopback interface or a management
-// network; what a browser on such a network could be tricked into is refused: requests for
-// a foreign host name (DNS rebinding) and POSTs that another site's page sent.
+// The page wants a sign-in when there are users, and changes nothing when there are none.
+// Metrics, health, status and reload have no passwords, so the listener is meant for the
+// loopback interface or a management network; what a browser on such a network could be tricked
+// into is refused: requests for a foreign host name (DNS rebinding) and POSTs that another
+// site's page sent.
 package admin
 
 import (
@@ -21,6 +23,7 @@ import (
 	"golang.org/x/net/netutil"
 
 	"github.com/evenkeel/evenkeel/aggregate"
+	"github.com/evenkeel/evenkeel/proxy/internal/signin"
 	"github.com/evenkeel/evenkeel/spec"
 )
 
@@ -34,7 +37,7 @@ const (
 	reloadTimeout = 20 * time.Second
 
 	maxHeaderBytes = 16 << 10
-	// maxBodyBytes bounds request bodies, none of which mean anything.
+	// maxBodyBytes bounds request bodies, which are small forms if anything.
 	maxBodyBytes = 4 << 10
 	// maxConnections bounds the memory that clients of the admin listener can take up.
 	maxConnections = 128
@@ -44,7 +47,12 @@ const (
 // several goroutines.
 type Source interface {
 	Status() Status
+	// Stats is asked once a second while a page is open.
 	Stats() Stats
+	// Order carries out what a user asks for and returns what applied before and does now.
+	Order(o Order) (Change, error)
+	// SignedIn is told of sign-ins that were tried.
+	SignedIn(ok bool)
 	// Ready reports whether at least one target group is able to serve and the process is
 	// not shutting down.
 	Ready() bool
@@ -64,6 +72,8 @@ type Options struct {
 	Source Source
 	// NginxStatusAllow tells which addresses GET /nginx_status answers; nil for none.
 	NginxStatusAllow func(netip.Addr) bool
+	// Door has the users of the page. The default has none: the page changes nothing then.
+	Door *signin.Door
 	// Metrics answers GET /metrics.
 	Metrics http.Handler
 	// Logger is told of reloads and of broken requests. The default discards.
@@ -74,6 +84,7 @@ type Options struct {
 type Server struct {
 	options Options
 	http    *http.Server
+	hub     *hub
 }
 
 // New returns a server that does not listen yet.
@@ -81,7 +92,10 @@ func New(options Options) *Server {
 	if options.Logger == nil {
 		options.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{options: options}
+	if options.Door == nil {
+		options.Door = signin.New()
+	}
+	s := &Server{options: options, hub: newHub(options.Source, options.Logger)}
 	s.http = &http.Server{
 		Handler:           s.Handler(),
 		ReadHeaderTimeout: readHeaderTimeout,
@@ -91,6 +105,7 @@ func New(options Options) *Server {
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(options.Logger.Handler(), slog.LevelDebug),
 	}
+	s.http.RegisterOnShutdown(s.hub.close)
 	return s
 }
 
@@ -118,9 +133,17 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /healthz", s.health)
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.HandleFunc("GET /status", s.status)
-	mux.HandleFunc("GET /stats;json", s.stats)
-	mux.HandleFunc("GET /stats;csv", s.statsCSV)
+	mux.HandleFunc("GET /stats;json", s.insiders(s.stats))
+	mux.HandleFunc("GET /stats;csv", s.insiders(s.statsCSV))
 	mux.HandleFunc("GET /nginx_status", s.nginxStatus)
+	mux.HandleFunc("GET "+pagePath, s.page)
+	mux.HandleFunc("GET /stats/page.css", s.asset("page.css", "text/css"))
+	mux.HandleFunc("GET /stats/page.js", s.asset("page.js", "text/javascript"))
+	mux.HandleFunc("GET /stats/events", s.insiders(s.events))
+	mux.HandleFunc("POST /stats/target", s.changers(s.order))
+	mux.HandleFunc("GET "+signInPath, s.signInForm)
+	mux.HandleFunc("POST "+signInPath, s.signIn)
+	mux.HandleFunc("POST /stats/sign-out", s.changers(s.signOut))
 	mux.HandleFunc("POST /reload", s.reload)
 	mux.HandleFunc(spec.AggregatePath, s.aggregate)
 	if s.options.Metrics != nil {
@@ -136,6 +159,7 @@ const indexPage = `<!doctype html>
 <title>evenkeel admin</title>
 <h1>evenkeel</h1>
 <ul>
+<li><a href="/stats">/stats</a>: the page
 <li><a href="/status">/status</a>: listeners, target groups and targets as JSON
 <li><a href="/stats;json">/stats;json</a>: the same with rates, latencies and the past of each target
 <li><a href="/stats;csv">/stats;csv</a>: what HAProxy's monitors read
@@ -183,7 +207,7 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 	s.json(w, status)
 }
 
-func (s *Server) stats(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) stats(w http.ResponseWriter, _ *http.Request, _ visitor) {
 	stats := s.options.Source.Stats()
 	stats.Listeners = append([]Listener{}, stats.Listeners...)
 	stats.TargetGroups = append([]GroupStats{}, stats.TargetGroups...)

@@ -25,16 +25,26 @@ import (
 type process struct {
 	status admin.Status
 	stats  admin.Stats
-	ready  bool
-	reload func(ctx context.Context) error
+	// orders and signIns are what it was told; change and orderError are what it makes of them.
+	orders     []admin.Order
+	signIns    []bool
+	orderError error
+	ready      bool
+	reload     func(ctx context.Context) error
 }
 
 func (p *process) Status() admin.Status { return p.status }
 func (p *process) Stats() admin.Stats   { return p.stats }
+func (p *process) SignedIn(ok bool)     { p.signIns = append(p.signIns, ok) }
 func (p *process) Ready() bool          { return p.ready }
 
 func (p *process) NginxStatus() admin.NginxStatus {
 	return admin.NginxStatus{Accepted: 16630950, Handled: 16630948, Requests: 31070465, Active: 291, Reading: 6, Writing: 179, Waiting: 106}
+}
+
+func (p *process) Order(o admin.Order) (admin.Change, error) {
+	p.orders = append(p.orders, o)
+	return admin.Change{Before: "ready", After: o.Action}, p.orderError
 }
 
 func (p *process) Aggregate(method string) *aggregate.Answer {

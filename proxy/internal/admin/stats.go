@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"errors"
 	"time"
 
 	"github.com/evenkeel/evenkeel/proxy/internal/telemetry"
@@ -40,18 +41,49 @@ type GroupStats struct {
 
 // TargetStats is a target and what it did.
 type TargetStats struct {
+	TargetNow
+	Series   telemetry.Series       `json:"series"`
+	Timeline []telemetry.Transition `json:"timeline"`
+}
+
+// TargetNow is how a target stands.
+type TargetNow struct {
 	Target
 	// Changed is since when the target has its state.
 	Changed time.Time `json:"changed"`
-	Weight  int       `json:"weight"`
-	Backup  bool      `json:"backup"`
+	// Administrative is what an operator wants of the target: ready, drain or maintenance.
+	Administrative string `json:"administrative"`
+	// Weight is the one in force; WeightOverridden says that an operator has set it.
+	Weight           int  `json:"weight"`
+	WeightOverridden bool `json:"weight_overridden"`
+	Backup           bool `json:"backup"`
 	// Connections to the target are open, idle ones included.
 	Connections int `json:"connections"`
 	// Anomalous targets answer with more errors than their peers; Mitigated ones get fewer
 	// requests for it.
-	Anomalous bool                   `json:"anomalous"`
-	Mitigated bool                   `json:"mitigated"`
-	Telemetry telemetry.Report       `json:"telemetry"`
-	Series    telemetry.Series       `json:"series"`
-	Timeline  []telemetry.Transition `json:"timeline"`
+	Anomalous bool             `json:"anomalous"`
+	Mitigated bool             `json:"mitigated"`
+	Telemetry telemetry.Report `json:"telemetry"`
 }
+
+// Order is what an operator asks for.
+type Order struct {
+	TargetGroup string
+	// Target is the id of a target, or its address.
+	Target string
+	// Action is ready, drain, maintenance or weight.
+	Action string
+	// Weight is for the action weight: 1 to 256, or 0 for that of the environment file.
+	Weight int
+	// By is the user who asks.
+	By string
+}
+
+// Change is what became of an Order.
+type Change struct {
+	Before string `json:"before"`
+	After  string `json:"after"`
+}
+
+// ErrNotFound is in the chain of an error of Source.Order when there is no such target.
+var ErrNotFound = errors.New("not found")

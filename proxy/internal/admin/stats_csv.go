@@ -31,7 +31,7 @@ const (
 type csvRow map[string]string
 
 // statsCSV answers as HAProxy's /stats;csv does.
-func (s *Server) statsCSV(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) statsCSV(w http.ResponseWriter, _ *http.Request, _ visitor) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	_ = writeCSV(w, s.options.Source.Stats()) // a client that left needs no answer
 }

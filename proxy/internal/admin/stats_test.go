@@ -25,9 +25,11 @@ func sampleStats() admin.Stats {
 		for _, t := range g.Targets {
 			group.Outstanding += t.Outstanding
 			group.Targets = append(group.Targets, admin.TargetStats{
-				Target: t, Changed: s.Started.Add(time.Minute), Weight: 1, Connections: 2,
-				Telemetry: sampleReport(s.Started),
-				Series:    telemetry.Series{Step: 5, Steps: 3, Requests: []uint32{1, 2, 3}, Errors: []uint32{0, 0, 1}, P95: []float64{1.5, 2, 300}},
+				TargetNow: admin.TargetNow{
+					Target: t, Changed: s.Started.Add(time.Minute), Administrative: "ready", Weight: 1, Connections: 2,
+					Telemetry: sampleReport(s.Started),
+				},
+				Series: telemetry.Series{Step: 5, Steps: 3, Requests: []uint32{1, 2, 3}, Errors: []uint32{0, 0, 1}, P95: []float64{1.5, 2, 300}},
 				Timeline: []telemetry.Transition{
 					{Time: s.Started, To: targethealth.Initial, Reason: targethealth.ReasonRegistrationInProgress, Description: "Target registration is in progress"},
 					{Time: s.Started.Add(time.Minute), From: targethealth.Initial, To: t.State, Reason: t.Reason, Description: t.Description},

@@ -2,8 +2,10 @@ package command
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 
 	"github.com/evenkeel/evenkeel/proxy/internal/admin"
 	"github.com/evenkeel/evenkeel/spec"
@@ -15,6 +17,30 @@ const defaultAdmin = spec.DefaultAdminListen
 // adminFlag is how commands find the process that they ask.
 type adminFlag struct {
 	Admin string `env:"EVENKEEL_ADMIN" default:"${admin}" placeholder:"HOST:PORT" help:"Admin listener of the process, its proxy.admin.listen. Default: ${default}."`
+}
+
+// userFlag is how commands sign in to a process that has proxy.admin.users. A password on a
+// command line would be seen by everybody on the machine.
+type userFlag struct {
+	adminFlag
+	User         string `env:"EVENKEEL_USER" placeholder:"NAME" help:"One of proxy.admin.users. Its password is in EVENKEEL_PASSWORD or in --password-file."`
+	PasswordFile string `env:"EVENKEEL_PASSWORD_FILE" type:"path" placeholder:"FILE" help:"File whose first line is the password."`
+}
+
+// client is adminFlag's with the user.
+func (f userFlag) client() (admin.Client, context.Context, context.CancelFunc, error) {
+	password := os.Getenv("EVENKEEL_PASSWORD")
+	if f.PasswordFile != "" {
+		text, err := os.ReadFile(f.PasswordFile)
+		if err != nil {
+			return admin.Client{}, nil, nil, fmt.Errorf("password: %w", err)
+		}
+		password, _, _ = strings.Cut(string(text), "\n")
+		password = strings.TrimSuffix(password, "\r")
+	}
+	client, ctx, stop := f.adminFlag.client()
+	client.User, client.Password = f.User, password
+	return client, ctx, stop, nil
 }
 
 // client returns a client of the admin listener and a context that ends at Ctrl-C.

@@ -38,6 +38,7 @@ type commandLine struct {
 	Schema  schemaCommand  `cmd:"" help:"Print the JSON Schema of environment files, for editors."`
 	Rules   rulesCommand   `cmd:"" help:"Print the rules by which Prometheus alerts on what an environment file describes."`
 	Status  statusCommand  `cmd:"" help:"Show listeners, target groups and targets of a running process."`
+	Target  targetCommand  `cmd:"" help:"Drain a target of a running process, take it out, bring it back, or weigh it."`
 	Reload  reloadCommand  `cmd:"" help:"Make a running process read its environment file again."`
 	Health  healthCommand  `cmd:"" help:"Ask a running process whether it lives, for a container's HEALTHCHECK."`
 	Agent   agentCommand   `cmd:"" help:"End the application of an EC2 instance before Auto Scaling ends the instance."`

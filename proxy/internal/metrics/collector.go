@@ -34,8 +34,11 @@ type gatherer interface {
 // register makes the registry: ours alone, so that no imported package can add to it.
 func (s *Set) register() {
 	registry := prometheus.NewRegistry()
+	s.orders, s.signIns = newOperatorCounters()
 	registry.MustRegister(
 		newCollector(s),
+		s.orders,
+		s.signIns,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)

@@ -46,6 +46,9 @@ func whole() *metrics.Set {
 	})
 	s.EnsureGroup("web", "a")
 	s.Reloaded(time.Now(), nil)
+	s.Ordered("drain")
+	s.SignedIn(true)
+	s.SignedIn(false)
 	return s
 }
 
@@ -53,6 +56,7 @@ func whole() *metrics.Set {
 func TestEveryMetricIsExposed(t *testing.T) {
 	found := families(t, whole())
 	all := append(spec.Metrics(), spec.MetricRequests, spec.MetricTargetRequests, spec.MetricTargetOutstanding, spec.MetricTargetHealth, spec.MetricAccessLogDroppedLines, spec.MetricProxyProtocolErrors, spec.MetricBuildInfo,
+		spec.MetricOperatorOrders, spec.MetricSignIns,
 		spec.MetricConfigReloads, spec.MetricConfigLastReloadSuccessful, spec.MetricConfigLastReloadTime)
 	kinds := map[spec.MetricKind]dto.MetricType{
 		spec.MetricCounter: dto.MetricType_COUNTER, spec.MetricGauge: dto.MetricType_GAUGE, spec.MetricHistogram: dto.MetricType_HISTOGRAM,

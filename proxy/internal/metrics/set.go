@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/evenkeel/evenkeel/proxy/internal/exchange"
 )
 
@@ -43,6 +45,8 @@ type Set struct {
 	mu     sync.Mutex
 
 	reloads reloads
+	orders  *prometheus.CounterVec
+	signIns *prometheus.CounterVec
 	handler http.Handler
 	gather  gatherer
 }

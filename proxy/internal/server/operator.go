@@ -49,6 +49,7 @@ func (s *Server) startAdmin(env *spec.Environment) error {
 	s.admin = admin.New(admin.Options{
 		Listen:  address,
 		Source:  operator{s},
+		Door:    s.door,
 		Metrics: s.metrics.Handler(),
 
 		NginxStatusAllow: allow.Contains,

@@ -24,6 +24,7 @@ import (
 	"github.com/evenkeel/evenkeel/proxy/internal/forward"
 	"github.com/evenkeel/evenkeel/proxy/internal/health"
 	"github.com/evenkeel/evenkeel/proxy/internal/metrics"
+	"github.com/evenkeel/evenkeel/proxy/internal/signin"
 	"github.com/evenkeel/evenkeel/proxy/internal/sticky"
 	"github.com/evenkeel/evenkeel/proxy/internal/target"
 	"github.com/evenkeel/evenkeel/proxy/internal/waf"
@@ -54,6 +55,7 @@ type Server struct {
 	logs     *accesslog.Logger
 	services forward.Services
 	admin    *admin.Server
+	door     *signin.Door
 	// api is the control API and apiServer its listener; nil without proxy.elbv2_api.
 	api       *elbv2api.API
 	apiServer *elbv2api.Server
@@ -99,11 +101,19 @@ func New(env *spec.Environment, options Options) (*Server, error) {
 	s := &Server{
 		options:   options,
 		logger:    options.Logger,
+		door:      signin.New(),
 		listeners: map[string]*listener{},
 		leaving:   map[*listener]struct{}{},
 	}
 	secrets, err := secretsOf(env, options.Dir)
 	if err != nil {
+		return nil, err
+	}
+	users, err := s.usersOf(env)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.door.SetUsers(users); err != nil {
 		return nil, err
 	}
 	if env, err = s.newAPI(env); err != nil {
@@ -172,7 +182,13 @@ func (s *Server) Start(env *spec.Environment) (err error) {
 // No connection is cut: what is open goes on under the new rules, targets keep their
 // health, and a target that is gone drains.
 func (s *Server) Reload(env *spec.Environment) error {
-	err := s.reload(env)
+	users, err := s.usersOf(env)
+	if err == nil {
+		err = s.reload(env)
+	}
+	if err == nil {
+		err = s.door.SetUsers(users)
+	}
 	s.Reloaded(err)
 	return err
 }

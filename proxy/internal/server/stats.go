@@ -34,9 +34,16 @@ func groupStats(g *target.Group, now time.Time) admin.GroupStats {
 	for _, v := range g.Views() {
 		all = append(all, v.Telemetry)
 		t := admin.TargetStats{
-			Target: targetStatus(v), Changed: v.Telemetry.Changed(), Weight: v.Weight, Backup: v.Backup,
-			Connections: v.Connections(), Anomalous: v.Anomalous, Mitigated: v.Mitigated,
-			Telemetry: v.Telemetry.Report(now), Series: v.Telemetry.Series(), Timeline: v.Telemetry.Timeline(now),
+			TargetNow: admin.TargetNow{
+				Target: targetStatus(v), Changed: v.Telemetry.Changed(),
+				Administrative: v.Administrative.State.String(), Weight: v.Weight, Backup: v.Backup,
+				Connections: v.Connections(), Anomalous: v.Anomalous, Mitigated: v.Mitigated,
+				Telemetry: v.Telemetry.Report(now),
+			},
+			Series: v.Telemetry.Series(), Timeline: v.Telemetry.Timeline(now),
+		}
+		if v.Administrative.Weight > 0 {
+			t.Weight, t.WeightOverridden = v.Administrative.Weight, true
 		}
 		stats.Outstanding += t.Outstanding
 		stats.Connections += t.Connections

@@ -1,8 +1,14 @@
 package server_test
 
 import (
+	"errors"
+	"strings"
 	"testing"
 
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/evenkeel/evenkeel/proxy/internal/admin"
+	"github.com/evenkeel/evenkeel/proxy/internal/target"
 	"github.com/evenkeel/evenkeel/targethealth"
 	"github.com/evenkeel/evenkeel/test/harness"
 )
@@ -45,5 +51,95 @@ func TestStatsTellWhatTargetsDid(t *testing.T) {
 	}
 	if target.Changed.IsZero() || target.Weight != 1 {
 		t.Errorf("got %+v", target)
+	}
+}
+
+// TestOrdersReachTheTraffic drains a target, and finds it ready again in the group of before.
+func TestOrdersReachTheTraffic(t *testing.T) {
+	one, two := harness.NewTarget(t, "one", nil), harness.NewTarget(t, "two", nil)
+	s := start(t, basic, one, two)
+	until(t, "both targets to be healthy", s.healthy(2))
+	order := func(action string, weight int) admin.Change {
+		t.Helper()
+		change, err := s.Order(admin.Order{TargetGroup: "web", Target: "one", Action: action, Weight: weight, By: "alice"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return change
+	}
+	bodies := func() string {
+		var all strings.Builder
+		for range 4 {
+			_, body := s.get("/")
+			all.WriteString(body)
+		}
+		return all.String()
+	}
+	if change := order("drain", 0); change.Before != "ready" || change.After != "drain" {
+		t.Errorf("got %+v", change)
+	}
+	if got := bodies(); got != "twotwotwotwo" {
+		t.Errorf("requests went to %s", got)
+	}
+	order("weight", 3)
+	if now := s.Stats().TargetGroups[0].Targets[0]; now.Administrative != "drain" || now.Weight != 3 || !now.WeightOverridden {
+		t.Errorf("got %+v", now)
+	}
+	if err := s.Reload(s.write(basic, one, two)); err != nil {
+		t.Fatal(err)
+	}
+	if got := bodies(); got != "twotwotwotwo" {
+		t.Errorf("after a reload requests went to %s", got)
+	}
+	order("ready", 0)
+	if got := bodies(); strings.Count(got, "one") != 3 {
+		t.Errorf("with weight 3 and 1 requests went to %s", got)
+	}
+	for _, c := range []struct {
+		order admin.Order
+		want  error
+	}{
+		{admin.Order{TargetGroup: "nobody", Target: "one", Action: "drain"}, admin.ErrNotFound},
+		{admin.Order{TargetGroup: "web", Target: "three", Action: "drain"}, admin.ErrNotFound},
+		{admin.Order{TargetGroup: "web", Target: "one", Action: "stop"}, target.ErrOrder},
+	} {
+		if _, err := s.Order(c.order); !errors.Is(err, c.want) {
+			t.Errorf("%+v: %v", c.order, err)
+		}
+	}
+}
+
+// TestUsersFollowTheFile: a reload takes users in and out; one that is refused does neither.
+func TestUsersFollowTheFile(t *testing.T) {
+	hash, err := bcrypt.GenerateFromPassword([]byte("secret"), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	with := strings.Replace(basic, `"127.0.0.2:0"`, `"127.0.0.2:0", users: {alice: "`+string(hash)+`"}`, 1)
+	s := start(t, basic)
+	stats := func(password string) error {
+		_, err := admin.Client{Addr: s.AdminAddr().String(), User: "alice", Password: password}.Stats(t.Context())
+		return err
+	}
+	if err := s.Reload(s.write(with)); err != nil {
+		t.Fatal(err)
+	}
+	if err := stats("wrong"); err == nil || !strings.Contains(err.Error(), "401") {
+		t.Errorf("got %v", err)
+	}
+	if err := stats("secret"); err != nil {
+		t.Error(err)
+	}
+	if err := s.Reload(s.write(strings.Replace(with, string(hash), "env:EVENKEEL_NOT_SET", 1))); err == nil || !strings.Contains(err.Error(), "proxy.admin.users.alice") {
+		t.Errorf("got %v", err)
+	}
+	if err := stats("secret"); err != nil {
+		t.Errorf("a refused reload put alice out: %v", err)
+	}
+	if err := s.Reload(s.write(strings.Replace(with, "alice:", "bob:", 1))); err != nil {
+		t.Fatal(err)
+	}
+	if err := stats("secret"); err == nil || !strings.Contains(err.Error(), "401") {
+		t.Errorf("alice is still in: %v", err)
 	}
 }
