@@ -85,6 +85,10 @@ func (s *session) retry(cause target.Causes) bool {
 	if next == nil {
 		return false
 	}
+	if (next.HTTP2 == nil) != (s.target.HTTP2 == nil) { // the group has got another version: the request was not checked for it
+		s.group.End(next, target.Ending{})
+		return false
+	}
 	if !s.group.SpendRetry(now, s.cfg.Retries) {
 		s.group.End(next, target.Ending{})
 		return false

@@ -13,8 +13,19 @@ import (
 )
 
 // TestWarmPathAllocatesNothing sends requests over one connection once all pools are warm,
-// with sticky cookies, rules and the access log on.
+// with sticky cookies, rules and the access log on; and then with all that bounds, watches and
+// repeats requests, while nothing is wrong.
 func TestWarmPathAllocatesNothing(t *testing.T) {
+	t.Run("plain", func(t *testing.T) { warmPath(t, "", "") })
+	t.Run("guarded", func(t *testing.T) {
+		warmPath(t, "proxy_only: {queue: {depth: 5, timeout: 1s}, passive_health: {max_fails: 3, fail_timeout: 10s}, retries: {attempts: 1, on: [reset], budget: 10%}}",
+			", proxy_only: {max_connections: 5}")
+	})
+}
+
+// warmPath counts with a group and a target that have more keys.
+func warmPath(t *testing.T, group, target string) {
+	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -43,10 +54,10 @@ func TestWarmPathAllocatesNothing(t *testing.T) {
 	}()
 	_, port, _ := net.SplitHostPort(ln.Addr().String())
 	text := strings.NewReplacer(
-		"%TARGETS%", "[{id: a, address: 127.0.0.1, port: "+port+"}]",
+		"%TARGETS%", "[{id: a, address: 127.0.0.1, port: "+port+target+"}]",
 		"path: off", "path: /dev/null",
 		"default_action:", `rules: [{name: other, priority: 1, conditions: [{path_pattern: ["/other/*"]}], action: {forward: [{target_group: web}]}}], default_action:`,
-		"    port: 80\n    deregistration", "    port: 80\n    stickiness: {type: lb_cookie}\n    deregistration",
+		"    port: 80\n    deregistration", "    port: 80\n    "+group+"\n    stickiness: {type: lb_cookie}\n    deregistration",
 	).Replace(basic)
 	s := start(t, text)
 	until(t, "the target to be healthy", s.healthy(1))
