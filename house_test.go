@@ -76,7 +76,10 @@ const mayImport = `
 	INTERNAL/demo: INTERNAL/certs environments spec
 	INTERNAL/prometheus: spec
 	INTERNAL/agent: spec
-	INTERNAL/command: INTERNAL/admin INTERNAL/agent INTERNAL/demo INTERNAL/edge INTERNAL/prometheus INTERNAL/server INTERNAL/tlspolicy INTERNAL/watch spec
+	INTERNAL/importer: spec
+	INTERNAL/importer/haproxy: INTERNAL/importer spec
+	INTERNAL/importer/nginx: INTERNAL/importer spec
+	INTERNAL/command: INTERNAL/admin INTERNAL/agent INTERNAL/demo INTERNAL/edge INTERNAL/importer INTERNAL/importer/haproxy INTERNAL/importer/nginx INTERNAL/prometheus INTERNAL/server INTERNAL/tlspolicy INTERNAL/watch spec
 	proxy: INTERNAL/command
 
 	# The functions on AWS.

@@ -71,7 +71,7 @@ func (p printer) node(v, def reflect.Value) *yaml.Node {
 		if v.Len() == 0 {
 			n.Style = yaml.FlowStyle
 		}
-		for _, k := range slices.SortedFunc(slices.Values(v.MapKeys()), byString) {
+		for _, k := range sortedByString(v.MapKeys()) {
 			n.Content = append(n.Content, text(k.String()), p.node(v.MapIndex(k), defaultsOf(v.Type().Elem())))
 		}
 		return n
@@ -101,6 +101,10 @@ func (p printer) structure(v, def reflect.Value) *yaml.Node {
 		n.Style = yaml.FlowStyle
 	}
 	return n
+}
+
+func sortedByString(keys []reflect.Value) []reflect.Value {
+	return slices.SortedFunc(slices.Values(keys), byString)
 }
 
 func isScalar(t reflect.Type) bool {

@@ -14,7 +14,7 @@ import (
 const specPath = "github.com/evenkeel/evenkeel/spec"
 
 // wholesale are functions of spec that read everything, for no runtime's sake.
-var wholesale = []string{"Check", "Load", "Print", "Diff", "Schema", "NotServed", "WarnOfNotServed"}
+var wholesale = []string{"Check", "Load", "Print", "Write", "Diff", "Schema", "NotServed", "WarnOfNotServed"}
 
 // oneSided are the fields, and types with all of theirs, that reach one runtime only, with the
 // reason. What is not here reaches both.
@@ -64,8 +64,12 @@ var oneSided = map[string]string{
 	"Environment.Extends": "spec itself follows it",
 }
 
-// onlyLooking are packages that read what they do not act on: to refuse it, or to show it.
-var onlyLooking = []string{"github.com/evenkeel/evenkeel/infra/refusal", "github.com/evenkeel/evenkeel/proxy/internal/elbv2api"}
+// onlyLooking are packages that read what they do not act on: to refuse it, to show it, or to
+// make it.
+var onlyLooking = []string{
+	"github.com/evenkeel/evenkeel/infra/refusal", "github.com/evenkeel/evenkeel/proxy/internal/elbv2api",
+	"github.com/evenkeel/evenkeel/proxy/internal/importer", "github.com/evenkeel/evenkeel/proxy/internal/importer/haproxy", "github.com/evenkeel/evenkeel/proxy/internal/importer/nginx",
+}
 
 // TestEveryFieldReachesBoth looks up in the source which fields of an environment the
 // container reads and which the CDK app reads.

@@ -35,6 +35,7 @@ type commandLine struct {
 	Check   checkCommand   `cmd:"" help:"Say everything that is wrong with environment files."`
 	Print   printCommand   `cmd:"" help:"Print an effective environment: defaults, base and file as one, secrets masked."`
 	Diff    diffCommand    `cmd:"" help:"Print in what two environments differ in effect."`
+	Import  importCommand  `cmd:"" help:"Make an environment file of a configuration of nginx or HAProxy."`
 	Schema  schemaCommand  `cmd:"" help:"Print the JSON Schema of environment files, for editors."`
 	Rules   rulesCommand   `cmd:"" help:"Print the rules by which Prometheus alerts on what an environment file describes."`
 	Status  statusCommand  `cmd:"" help:"Show listeners, target groups and targets of a running process."`
