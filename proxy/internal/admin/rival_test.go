@@ -58,13 +58,13 @@ func TestStatsCSV(t *testing.T) {
 	words := map[targethealth.State]string{targethealth.Healthy: "UP", targethealth.Unhealthy: "DOWN", targethealth.Initial: "DOWN", targethealth.Draining: "DRAIN", targethealth.Unused: "no check"}
 	for i := range stats.TargetGroups {
 		g := &stats.TargetGroups[i]
-		if row := rows[g.Name+"/BACKEND"]; row["type"] != "1" || row["status"] == "" {
+		if row := rows[g.Name+"/BACKEND"]; row["type"] != "1" || row["status"] == "" || row["qcur"] != "4" || row["qlimit"] != "50" || row["wretr"] != "6" {
 			t.Errorf("backend: got %v", row)
 		}
 		for j := range g.Targets {
 			target := &g.Targets[j]
 			row := rows[g.Name+"/"+target.ID]
-			if row["type"] != "2" || row["status"] != words[target.State] || row["stot"] == "" || row["hrsp_5xx"] == "" {
+			if row["type"] != "2" || row["status"] != words[target.State] || row["stot"] == "" || row["slim"] != "40" || row["hrsp_5xx"] == "" {
 				t.Errorf("server %s: got %v", target.ID, row)
 			}
 		}

@@ -35,8 +35,23 @@ type GroupStats struct {
 	InUse       bool             `json:"in_use"`
 	Outstanding int64            `json:"outstanding"`
 	Connections int              `json:"connections"`
+	Load        GroupLoad        `json:"load"`
 	Telemetry   telemetry.Report `json:"telemetry"`
 	Targets     []TargetStats    `json:"targets"`
+}
+
+// GroupLoad is what a group has to do beyond sending requests to targets. All but Queued only
+// grow.
+type GroupLoad struct {
+	// Queued requests wait for room at a target; no more than QueueDepth may.
+	Queued     int64 `json:"queued"`
+	QueueDepth int   `json:"queue_depth"`
+	// QueueTimeouts waited in vain, QueueRejected found neither room nor a place to wait.
+	QueueTimeouts uint64 `json:"queue_timeouts"`
+	QueueRejected uint64 `json:"queue_rejected"`
+	// Retried requests were sent again, RetriesRefused were not for want of budget.
+	Retried        uint64 `json:"retried"`
+	RetriesRefused uint64 `json:"retries_refused"`
 }
 
 // TargetStats is a target and what it did.
@@ -57,6 +72,8 @@ type TargetNow struct {
 	Weight           int  `json:"weight"`
 	WeightOverridden bool `json:"weight_overridden"`
 	Backup           bool `json:"backup"`
+	// MaxRequests is how many requests the target takes at a time; 0 for any number.
+	MaxRequests int `json:"max_requests"`
 	// Connections to the target are open, idle ones included.
 	Connections int `json:"connections"`
 	// Anomalous targets answer with more errors than their peers; Mitigated ones get fewer

@@ -59,6 +59,9 @@ func writeCSV(w io.Writer, stats Stats) error {
 			row["pxname"], row["svname"], row["type"] = g.Name, t.ID, csvTarget
 			row["status"], row["lastchg"] = csvStatus(t), seconds(stats.Time.Sub(t.Changed))
 			row["scur"], row["weight"] = strconv.FormatInt(t.Outstanding, 10), strconv.Itoa(t.Weight)
+			if t.MaxRequests > 0 {
+				row["slim"] = strconv.Itoa(t.MaxRequests)
+			}
 			row["act"], row["bck"] = "1", "0"
 			if t.Backup {
 				row["act"], row["bck"] = "0", "1"
@@ -83,6 +86,10 @@ func writeCSV(w io.Writer, stats Stats) error {
 		row := counted(&g.Telemetry)
 		row["pxname"], row["svname"], row["type"] = g.Name, "BACKEND", csvGroup
 		row["scur"], row["act"], row["bck"] = strconv.FormatInt(g.Outstanding, 10), strconv.Itoa(active), strconv.Itoa(backup)
+		row["qcur"], row["wretr"] = strconv.FormatInt(g.Load.Queued, 10), strconv.FormatUint(g.Load.Retried, 10)
+		if g.Load.QueueDepth > 0 {
+			row["qlimit"] = strconv.Itoa(g.Load.QueueDepth) // HAProxy has one for each server, here it is the group's
+		}
 		// One that fails open serves, as HAProxy's allbackups does.
 		row["status"] = "UP"
 		if up == 0 && !g.FailOpen {

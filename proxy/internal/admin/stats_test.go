@@ -20,13 +20,14 @@ func sampleStats() admin.Stats {
 	for _, g := range s.TargetGroups {
 		group := admin.GroupStats{
 			Name: g.Name, ARN: g.ARN, Protocol: g.Protocol, Algorithm: g.Algorithm, FailOpen: g.FailOpen, InUse: true,
+			Load:      admin.GroupLoad{Queued: 4, QueueDepth: 50, QueueRejected: 7, Retried: 6},
 			Telemetry: sampleReport(s.Started), Targets: []admin.TargetStats{},
 		}
 		for _, t := range g.Targets {
 			group.Outstanding += t.Outstanding
 			group.Targets = append(group.Targets, admin.TargetStats{
 				TargetNow: admin.TargetNow{
-					Target: t, Changed: s.Started.Add(time.Minute), Administrative: "ready", Weight: 1, Connections: 2,
+					Target: t, Changed: s.Started.Add(time.Minute), Administrative: "ready", Weight: 1, Connections: 2, MaxRequests: 40,
 					Telemetry: sampleReport(s.Started),
 				},
 				Series: telemetry.Series{Step: 5, Steps: 3, Requests: []uint32{1, 2, 3}, Errors: []uint32{0, 0, 1}, P95: []float64{1.5, 2, 300}},

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/evenkeel/evenkeel/proxy/internal/admin"
 	"github.com/evenkeel/evenkeel/proxy/internal/metrics"
 	"github.com/evenkeel/evenkeel/test/harness"
 )
@@ -295,6 +296,9 @@ func TestFullQueueIsBounded(t *testing.T) {
 	}
 	if load := l.load(); load.Queued != depth || load.QueueRejected != beyond {
 		t.Errorf("load %+v", load)
+	}
+	if load := l.Stats().TargetGroups[0].Load; load != (admin.GroupLoad{Queued: depth, QueueDepth: depth, QueueRejected: beyond}) {
+		t.Errorf("the operator's page has %+v", load)
 	}
 	for _, c := range clients {
 		c.Close()

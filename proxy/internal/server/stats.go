@@ -28,7 +28,7 @@ func groupStats(g *target.Group, now time.Time) admin.GroupStats {
 	status := statusOf(g)
 	stats := admin.GroupStats{
 		Name: status.Name, ARN: status.ARN, Protocol: status.Protocol, Algorithm: status.Algorithm, FailOpen: status.FailOpen,
-		InUse: g.Snapshot().Config.InUse, Targets: []admin.TargetStats{},
+		InUse: g.Snapshot().Config.InUse, Load: loadOf(g), Targets: []admin.TargetStats{},
 	}
 	var all []*telemetry.Target
 	for _, v := range g.Views() {
@@ -36,7 +36,7 @@ func groupStats(g *target.Group, now time.Time) admin.GroupStats {
 		t := admin.TargetStats{
 			TargetNow: admin.TargetNow{
 				Target: targetStatus(v), Changed: v.Telemetry.Changed(),
-				Administrative: v.Administrative.State.String(), Weight: v.Weight, Backup: v.Backup,
+				Administrative: v.Administrative.State.String(), Weight: v.Weight, Backup: v.Backup, MaxRequests: v.MaxConnections,
 				Connections: v.Connections(), Anomalous: v.Anomalous, Mitigated: v.Mitigated,
 				Telemetry: v.Telemetry.Report(now),
 			},
@@ -51,4 +51,14 @@ func groupStats(g *target.Group, now time.Time) admin.GroupStats {
 	}
 	stats.Telemetry = telemetry.Sum(all, now)
 	return stats
+}
+
+// loadOf tells what a target group has to do.
+func loadOf(g *target.Group) admin.GroupLoad {
+	load := g.Load()
+	return admin.GroupLoad{
+		Queued: load.Queued, QueueDepth: g.Snapshot().Config.Queue.Depth,
+		QueueTimeouts: load.QueueTimeouts, QueueRejected: load.QueueRejected,
+		Retried: load.Retried, RetriesRefused: load.RetriesRefused,
+	}
 }

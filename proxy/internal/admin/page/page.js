@@ -277,6 +277,7 @@
     const fact = (name, value) => el('span', null, el('b', null, value), ' ' + name);
     view.facts.replaceChildren(fact('of ' + g.targets.length + ' healthy', String(well)), fact('req/s', rate(w.rate)), fact('errors', share(w.error_share)),
       fact('p95', latency(w.p95_ms)), fact('in flight', String(g.outstanding)));
+    if (g.load.queue_depth > 0 || g.load.queued > 0) view.facts.append(fact('in the queue', String(g.load.queued)));
   }
 
   // All together
