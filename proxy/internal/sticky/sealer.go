@@ -1,6 +1,7 @@
 // Package sticky makes and reads the cookies that keep a client with its target or target
-// group. What they say is encrypted: a client learns no address from them, and cannot choose
-// one.
+// group. What an ALB's say is encrypted: a client learns no address from them, and cannot choose
+// one. HAProxy's names a target in the open, by an alias where the name would give an address
+// away.
 package sticky
 
 import (
@@ -35,6 +36,8 @@ const (
 type Sealer struct {
 	// keys open tokens; the first seals.
 	keys []cipher.AEAD
+	// aliasKeys make aliases, in the same order.
+	aliasKeys [][]byte
 }
 
 // NewSealer makes a sealer of secrets, each of at least 32 bytes and hard to guess. The first
@@ -58,7 +61,11 @@ func NewSealer(secrets ...[]byte) (*Sealer, error) {
 		if err != nil {
 			return nil, fmt.Errorf("secret %d: %w", i, err)
 		}
-		s.keys = append(s.keys, key)
+		aliasKey, err := hkdf.Key(sha256.New, secret, nil, aliasInfo, keyLen)
+		if err != nil {
+			return nil, fmt.Errorf("secret %d: %w", i, err)
+		}
+		s.keys, s.aliasKeys = append(s.keys, key), append(s.aliasKeys, aliasKey)
 	}
 	return s, nil
 }

@@ -22,6 +22,8 @@ const (
 	AppCookie
 	// TargetGroup names a target group that a forward action chose.
 	TargetGroup
+	// alias is of no token, but of [Sealer.Aliases].
+	alias
 )
 
 var (
