@@ -21,8 +21,9 @@ type Proxy struct {
 	ELBv2API ELBv2API `yaml:"elbv2_api"`
 	// ServerName is what `Server` says on answers the load balancer makes. Default awselb/2.0.
 	ServerName string `yaml:"server_name"`
-	// StickinessKeys encrypt stickiness cookies: the first seals, all open. Each is a secret of
-	// at least 32 bytes, or file:PATH or env:NAME. Empty: a random key per process.
+	// StickinessKeys encrypt stickiness cookies, and hide addresses in those of
+	// proxy_only.cookie: the first seals, all open. Each is a secret of at least 32 bytes, or
+	// file:PATH or env:NAME. Empty: a random key per process.
 	StickinessKeys []Secret `yaml:"stickiness_keys"`
 	// AccessLog has a line for each request. Default: alb to /dev/stdout.
 	AccessLog LogFile `yaml:"access_log"`

@@ -34,6 +34,8 @@ type ProxyOnly struct {
 	ReadTimeout time.Duration `yaml:"read_timeout"`
 	// IdleConnections is how many idle connections are kept per target: 0 to 10000. Default 32.
 	IdleConnections int `yaml:"idle_connections"`
+	// Cookie keeps clients with their targets as HAProxy's does. Default: the group's stickiness.
+	Cookie PersistenceCookie `yaml:"cookie"`
 	// Headers changes the headers of requests to targets. Default: none.
 	Headers RequestHeaders `yaml:"headers"`
 	// Discovery finds targets by DNS, in addition to those that the group names. Default: off.

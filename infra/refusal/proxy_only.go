@@ -34,6 +34,7 @@ func onlyHere(g *spec.TargetGroup) []setting {
 	add(p.SendTimeout > 0, "proxy_only.send_timeout", p.SendTimeout.String(), "load_balancer.attributes.idle_timeout, for all groups")
 	add(p.ReadTimeout > 0, "proxy_only.read_timeout", p.ReadTimeout.String(), "load_balancer.attributes.idle_timeout, for all groups")
 	add(p.IdleConnections != spec.DefaultIdleConnections, "proxy_only.idle_connections", strconv.Itoa(p.IdleConnections), "nothing: an Application Load Balancer decides by itself")
+	add(p.Cookie.Name != "", "proxy_only.cookie", p.Cookie.Name, "stickiness, with a cookie of the load balancer's")
 	headers := len(p.Headers.Set) + len(p.Headers.Add) + len(p.Headers.Remove)
 	add(headers > 0, "proxy_only.headers", fmt.Sprintf("%d headers", headers), "custom headers of CloudFront's origin, or the application")
 	add(p.Discovery.DNS != "", "proxy_only.discovery", p.Discovery.DNS, "fleet, which registers its instances by itself")

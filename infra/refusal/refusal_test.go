@@ -73,6 +73,7 @@ func TestWhatAWSCannotDoIsRefused(t *testing.T) {
 		"read timeout":       {groups("targets: [], proxy_only: {read_timeout: 1s}"), "proxy_only.read_timeout: is what no", "idle_timeout"},
 		"idle connections":   {groups("targets: [], proxy_only: {idle_connections: 1}"), "proxy_only.idle_connections: is what no", "by itself"},
 		"headers":            {groups("targets: [], proxy_only: {headers: {set: {X-A: b}}}"), "proxy_only.headers: is what no", "CloudFront"},
+		"cookie":             {groups("targets: [], proxy_only: {cookie: {name: SERVERID}}"), "proxy_only.cookie: is what no", "stickiness"},
 		"discovery":          {groups("targets: [], proxy_only: {discovery: {dns: web.internal}}"), "proxy_only.discovery: is what no", "fleet"},
 		"weight":             {groups("targets: [{id: a, address: 10.0.0.1, proxy_only: {weight: 2}}]"), "targets[0].proxy_only.weight: is what no", "weighted forward"},
 		"backup":             {groups("targets: [{id: a, address: 10.0.0.1, proxy_only: {backup: true}}]"), "targets[0].proxy_only.backup: is what no", "Route 53"},

@@ -68,12 +68,17 @@ type stickiness struct {
 	group bool
 	// moved says that a cookie named a target that can no longer serve.
 	moved bool
+	// persistence is of HAProxy's cookie.
+	persistence persistence
 }
 
 // boundTarget returns the target that the client's cookie names, if it may serve.
 func (l *Listener) boundTarget(x *exchange.Exchange, f *routing.Forward, snapshot *target.Snapshot) (*target.Target, stickiness) {
 	st := stickiness{group: f.Stickiness > 0}
 	cfg := snapshot.Config
+	if cfg.Persistence != nil {
+		return persistent(x, snapshot, &st.persistence), st
+	}
 	if cfg.Stickiness.Type == "" {
 		return nil, st
 	}
@@ -89,9 +94,10 @@ func (l *Listener) boundTarget(x *exchange.Exchange, f *routing.Forward, snapsho
 
 // nonSticky notes that the request goes to another target than its cookie could name.
 func nonSticky(x *exchange.Exchange, cfg *target.Config) {
-	if cfg.Stickiness.Type == spec.StickinessLBCookie {
+	switch cfg.Stickiness.Type {
+	case spec.StickinessLBCookie:
 		x.Record.NonSticky = true
-	} else {
+	case spec.StickinessAppCookie:
 		x.Record.NonStickyApp = true
 	}
 }
@@ -156,6 +162,9 @@ var nameSetCookie = []byte(exchange.FieldSetCookie.String())
 func (s *session) appendCookies() {
 	if s.sticky.group {
 		s.appendPair(sticky.NameTG, sticky.NameTGCORS, s.sealed(s.cfg.Cookie, sticky.TargetGroup, anyScope, s.cfg.Name))
+	}
+	if s.cfg.Persistence != nil {
+		s.persist()
 	}
 	switch s.cfg.Stickiness.Type {
 	case spec.StickinessLBCookie:

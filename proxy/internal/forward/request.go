@@ -25,6 +25,9 @@ var (
 // prepareRequest makes the fields that the target receives.
 func (s *session) prepareRequest() {
 	s.fields = s.l.requestFields(s.fields[:0], s.x)
+	if c := s.cfg.Persistence; c != nil && c.Indirect {
+		s.fields = hideCookie(s.fields, s.x, c.Name)
+	}
 	if s.cfg.Headers != nil {
 		s.fields = changeFields(s.fields, s.x, s.cfg.Headers)
 	}

@@ -16,10 +16,16 @@ import (
 // with sticky cookies, rules and the access log on; and then with all that bounds, watches and
 // repeats requests, while nothing is wrong.
 func TestWarmPathAllocatesNothing(t *testing.T) {
-	t.Run("plain", func(t *testing.T) { warmPath(t, "", "") })
+	t.Run("plain", func(t *testing.T) { warmPath(t, "stickiness: {type: lb_cookie}", "") })
 	t.Run("guarded", func(t *testing.T) {
-		warmPath(t, "proxy_only: {queue: {depth: 5, timeout: 1s}, passive_health: {max_fails: 3, fail_timeout: 10s}, retries: {attempts: 1, on: [reset], budget: 10%}}",
+		warmPath(t, "stickiness: {type: lb_cookie}\n    proxy_only: {queue: {depth: 5, timeout: 1s}, passive_health: {max_fails: 3, fail_timeout: 10s}, retries: {attempts: 1, on: [reset], budget: 10%}}",
 			", proxy_only: {max_connections: 5}")
+	})
+	t.Run("cookie", func(t *testing.T) {
+		warmPath(t, "proxy_only: {cookie: {name: SERVERID, indirect: true, nocache: true}}", "")
+	})
+	t.Run("cookie with dates", func(t *testing.T) {
+		warmPath(t, "proxy_only: {cookie: {name: SERVERID, nocache: true, max_idle: 1h, max_life: 8h, domain: app.test, same_site: Lax}}", "")
 	})
 }
 
@@ -57,7 +63,7 @@ func warmPath(t *testing.T, group, target string) {
 		"%TARGETS%", "[{id: a, address: 127.0.0.1, port: "+port+target+"}]",
 		"path: off", "path: /dev/null",
 		"default_action:", `rules: [{name: other, priority: 1, conditions: [{path_pattern: ["/other/*"]}], action: {forward: [{target_group: web}]}}], default_action:`,
-		"    port: 80\n    deregistration", "    port: 80\n    "+group+"\n    stickiness: {type: lb_cookie}\n    deregistration",
+		"    port: 80\n    deregistration", "    port: 80\n    "+group+"\n    deregistration",
 	).Replace(basic)
 	s := start(t, text)
 	until(t, "the target to be healthy", s.healthy(1))
@@ -67,7 +73,7 @@ func warmPath(t *testing.T, group, target string) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	request := []byte("GET /path?query=1 HTTP/1.1\r\nHost: app.test\r\nUser-Agent: test\r\nAccept: */*\r\nX-Forwarded-For: 10.1.2.3\r\n\r\n")
+	request := []byte("GET /path?query=1 HTTP/1.1\r\nHost: app.test\r\nUser-Agent: test\r\nAccept: */*\r\nX-Forwarded-For: 10.1.2.3\r\nCookie: x=1; SERVERID=a; y=2\r\n\r\n")
 	b := make([]byte, 16<<10)
 	ask := func() {
 		if _, err := c.Write(request); err != nil {

@@ -139,7 +139,7 @@ func New(env *spec.Environment, options Options) (*Server, error) {
 		// By a listener, it is asked for by anybody.
 		Aggregate: s.Aggregate,
 	}
-	s.registry = target.NewRegistry(target.Options{Logger: s.logger})
+	s.registry = target.NewRegistry(target.Options{Logger: s.logger, Sealer: sealer})
 	s.checker = health.NewChecker(health.Options{Registry: s.registry, Logger: s.logger, Log: s.logCheck})
 	return s, nil
 }

@@ -45,6 +45,9 @@ type Config struct {
 	HealthCheck    spec.HealthCheck
 	// SendTimeout and ReadTimeout are 0 for the load balancer's idle timeout.
 	SendTimeout, ReadTimeout time.Duration
+	// Persistence is the cookie that takes the place of Stickiness, which is then off; nil for
+	// none.
+	Persistence *spec.PersistenceCookie
 	// Headers changes what targets receive; nil for nothing.
 	Headers *Headers
 	// Queue holds requests while no target has room; of depth 0 there is none.
@@ -74,7 +77,7 @@ type transport struct {
 
 // compile makes the configuration of g.
 func compile(env *spec.Environment, g *spec.TargetGroup, inUse bool) *Config {
-	return &Config{
+	c := &Config{
 		Name:                g.Name,
 		ARN:                 env.TargetGroupARN(g.Name),
 		ProtocolVersion:     g.ProtocolVersion,
@@ -105,6 +108,10 @@ func compile(env *spec.Environment, g *spec.TargetGroup, inUse bool) *Config {
 			idleTimeout:     env.LoadBalancer.Attributes.IdleTimeout,
 		},
 	}
+	if g.ProxyOnly.Cookie.Name != "" {
+		c.Persistence, c.Stickiness = &g.ProxyOnly.Cookie, spec.Stickiness{}
+	}
+	return c
 }
 
 // algorithmOf is the algorithm of g: the one that an ALB has, or the one that replaces it.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/evenkeel/evenkeel/proxy/internal/balance"
+	"github.com/evenkeel/evenkeel/proxy/internal/sticky"
 	"github.com/evenkeel/evenkeel/targethealth"
 )
 
@@ -23,11 +24,14 @@ type Group struct {
 	shards  int
 	queue   queue
 	budget  budget
+	sealer  *sticky.Sealer
 
 	// mu guards what follows; whoever holds it publishes what it changed.
 	mu      sync.Mutex
 	cfg     *Config
 	members []*member
+	// persistent names the targets for persistence cookies; nil without such cookies.
+	persistent persistentNames
 	// left says that the environment does not have the group any more.
 	left bool
 	// retired are targets that a reload replaced and whose connections finish.
@@ -59,7 +63,7 @@ type member struct {
 
 func newGroup(cfg *Config, o *Options, changed func()) *Group {
 	g := &Group{
-		Name: cfg.Name, cfg: cfg, logger: o.Logger, changed: changed, shards: o.Shards,
+		Name: cfg.Name, cfg: cfg, logger: o.Logger, changed: changed, shards: o.Shards, sealer: o.Sealer,
 		retired: map[*Target]struct{}{},
 	}
 	g.publish()
@@ -77,6 +81,7 @@ func (g *Group) publish() {
 		g.logger.Error("target group keeps its targets", slog.String("target_group", g.Name), slog.Any("error", err))
 		return
 	}
+	s.persistent = g.persistent
 	was := g.snapshot.Swap(s)
 	if g.queue.waiting.Load() > 0 {
 		g.queue.rearrange(s)
@@ -110,6 +115,10 @@ func (g *Group) apply(cfg *Config, list []Registration) {
 		for _, m := range g.members {
 			m.ramp = 0
 		}
+	}
+	g.persistent = nil
+	if cfg.Persistence != nil {
+		g.persistent = namePersistent(list, g.Name, g.sealer)
 	}
 	wanted := map[string]bool{}
 	for _, r := range list {

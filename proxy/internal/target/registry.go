@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/evenkeel/evenkeel/proxy/internal/balance"
+	"github.com/evenkeel/evenkeel/proxy/internal/sticky"
 	"github.com/evenkeel/evenkeel/spec"
 )
 
@@ -20,6 +21,9 @@ type Options struct {
 	Logger *slog.Logger
 	// Shards spreads the idle connections to a target. The default is one for each processor.
 	Shards int
+	// Sealer makes what stands for targets in persistence cookies; groups that have none do
+	// without.
+	Sealer *sticky.Sealer
 }
 
 // Registry has the target groups of a load balancer.

@@ -26,6 +26,8 @@ type Snapshot struct {
 	gated bool
 	// stuck are those that get requests by a cookie only; nil for none.
 	stuck map[string]*Target
+	// persistent are the addresses that persistence cookies name; nil without such cookies.
+	persistent persistentNames
 }
 
 // Pick returns the target that the group's algorithm chooses and its index, for
@@ -98,6 +100,9 @@ func build(cfg *Config, members []*member, cursor *balance.Cursor) (*Snapshot, e
 	serving, backups := tiers(serving, s.FailOpen)
 	if err := s.fill(serving, members, cursor); err != nil {
 		return nil, err
+	}
+	if cfg.Persistence != nil {
+		s.stickTo(backups)
 	}
 	if len(backups) > 0 {
 		s.spare = &Snapshot{Config: cfg}

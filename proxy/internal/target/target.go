@@ -50,6 +50,8 @@ type Registration struct {
 	Backup bool
 	// MaxConnections is the most requests that the target has at once; 0 for no bound.
 	MaxConnections int
+	// Persistent is the value of the persistence cookie that names the target; empty for none.
+	Persistent string
 }
 
 // registrationOf is how g registers t.
