@@ -160,6 +160,10 @@ func (c *client) send(r *exchange.Response, body []byte, more bool) error {
 	head := string(c.x.Request.Method) == http.MethodHead
 	f := factsOf(r)
 	if !p.takes(c.x, r, &f, len(body), more, head) {
+		if r.Status == http.StatusPartialContent && !f.varies && p.hasType(f.contentType) {
+			// What the whole would say: https://www.rfc-editor.org/rfc/rfc9110#section-15.3.7
+			r.Fields = append(r.Fields, exchange.Field{Name: nameVary, Value: valueAcceptEncoding})
+		}
 		return c.Client.WriteHead(r, body, more)
 	}
 	if !f.varies {
