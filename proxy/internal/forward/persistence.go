@@ -6,7 +6,6 @@ import (
 	"github.com/evenkeel/evenkeel/proxy/internal/exchange"
 	"github.com/evenkeel/evenkeel/proxy/internal/sticky"
 	"github.com/evenkeel/evenkeel/proxy/internal/target"
-	"github.com/evenkeel/evenkeel/proxy/internal/telemetry"
 )
 
 // persistence is what becomes of HAProxy's persistence cookie in one exchange.
@@ -19,23 +18,22 @@ type persistence struct {
 
 // persistent returns the target that the client's cookie names, if it may serve. A client
 // whose target is out goes to another one, and stays there.
-func persistent(x *exchange.Exchange, snapshot *target.Snapshot, p *persistence) (*target.Target, telemetry.Cookie) {
+func persistent(x *exchange.Exchange, snapshot *target.Snapshot, p *persistence) *target.Target {
 	c := snapshot.Config.Persistence
 	text, ok := findCookie(&x.Request, c.Name)
 	if !ok {
-		return nil, telemetry.CookieAbsent
+		return nil
 	}
 	cookie := sticky.ParsePersistence(text)
 	if !cookie.Holds(x.Record.Created, c.MaxIdle, c.MaxLife) {
-		return nil, telemetry.CookieExpired
+		return nil
 	}
 	p.cookie = cookie
 	t := snapshot.HoldsPersistent(cookie.Value)
-	if t == nil {
-		return nil, telemetry.CookieGone
+	if t != nil {
+		p.named = t.Address
 	}
-	p.named = t.Address
-	return t, telemetry.CookieHeld
+	return t
 }
 
 // hideCookie takes the persistence cookie out of what the target receives, whatever it says.

@@ -10,7 +10,6 @@ import (
 	"github.com/evenkeel/evenkeel/proxy/internal/routing"
 	"github.com/evenkeel/evenkeel/proxy/internal/sticky"
 	"github.com/evenkeel/evenkeel/proxy/internal/target"
-	"github.com/evenkeel/evenkeel/proxy/internal/telemetry"
 	"github.com/evenkeel/evenkeel/spec"
 )
 
@@ -71,8 +70,6 @@ type stickiness struct {
 	moved bool
 	// persistence is of HAProxy's cookie.
 	persistence persistence
-	// cookie is what the client's cookie did.
-	cookie telemetry.Cookie
 }
 
 // boundTarget returns the target that the client's cookie names, if it may serve.
@@ -80,19 +77,16 @@ func (l *Listener) boundTarget(x *exchange.Exchange, f *routing.Forward, snapsho
 	st := stickiness{group: f.Stickiness > 0}
 	cfg := snapshot.Config
 	if cfg.Persistence != nil {
-		var t *target.Target
-		t, st.cookie = persistent(x, snapshot, &st.persistence)
-		return t, st
+		return persistent(x, snapshot, &st.persistence), st
 	}
 	if cfg.Stickiness.Type == "" {
 		return nil, st
 	}
-	address, cookie := l.stuckTarget(x, cfg)
-	if st.cookie = cookie; cookie == telemetry.CookieHeld {
+	if address, ok := l.stuckTarget(x, cfg); ok {
 		if t := snapshot.Holds(address); t != nil {
 			return t, st
 		}
-		st.moved, st.cookie = true, telemetry.CookieGone
+		st.moved = true
 	}
 	nonSticky(x, cfg)
 	return nil, st
@@ -113,15 +107,15 @@ func facts(x *exchange.Exchange, cfg *target.Config) balance.Facts {
 	return balance.Facts{Now: x.Record.Created, Random: random(), Hash: hashOf(x, &cfg.HashKey)}
 }
 
-// stuckTarget returns the address that the client's cookie names, if that holds.
-func (l *Listener) stuckTarget(x *exchange.Exchange, cfg *target.Config) ([]byte, telemetry.Cookie) {
+// stuckTarget returns the address that the client's cookie names.
+func (l *Listener) stuckTarget(x *exchange.Exchange, cfg *target.Config) ([]byte, bool) {
 	kind := sticky.LBCookie
 	var text []byte
 	var ok bool
 	if cfg.Stickiness.Type == spec.StickinessAppCookie {
 		// Both are needed: the application's cookie says that there is a session, ours where.
 		if _, ok = findCookie(&x.Request, cfg.Stickiness.CookieName); !ok {
-			return nil, telemetry.CookieAbsent
+			return nil, false
 		}
 		kind = sticky.AppCookie
 		text, ok = findCookie(&x.Request, sticky.NameApp)
@@ -129,16 +123,10 @@ func (l *Listener) stuckTarget(x *exchange.Exchange, cfg *target.Config) ([]byte
 		text, ok = findCookie(&x.Request, sticky.NameLBCORS, sticky.NameLB)
 	}
 	if !ok {
-		return nil, telemetry.CookieAbsent
+		return nil, false
 	}
 	address, err := l.open(x, kind, cfg.Name, text, cfg.Stickiness.Duration)
-	switch {
-	case err == nil:
-		return address, telemetry.CookieHeld
-	case errors.Is(err, sticky.ErrExpired):
-		return nil, telemetry.CookieExpired
-	}
-	return nil, telemetry.CookieUnreadable
+	return address, err == nil
 }
 
 // maxOpened is how much of the arena opening a cookie of the usual size takes.

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/evenkeel/evenkeel/proxy/internal/target"
-	"github.com/evenkeel/evenkeel/proxy/internal/telemetry"
 	"github.com/evenkeel/evenkeel/targethealth"
 )
 
@@ -56,23 +55,16 @@ type Result struct {
 
 // outcome is what the check says of the target.
 func (r *Result) outcome() target.Outcome {
-	o := target.Outcome{Check: telemetry.Check{
-		Time: r.Began, Took: float64(r.Latency.Round(time.Microsecond)) / float64(time.Millisecond), Status: r.Status,
-	}}
 	switch r.Failure {
 	case Passed:
-		o.Passed = true
+		return target.Outcome{Passed: true}
 	case TimedOut:
-		o.Reason, o.Description, o.Check.Failure = targethealth.ReasonTimeout, "Request timed out", telemetry.CheckTimedOut
+		return target.Outcome{Reason: targethealth.ReasonTimeout, Description: "Request timed out"}
 	case ResponseCodeMismatch, TargetError, GRPCUnexpectedStatus:
-		o.Reason, o.Description, o.Check.Failure = targethealth.ReasonResponseCodeMismatch, target.MismatchDescription(r.Status), telemetry.CheckMismatch
+		return target.Outcome{Reason: targethealth.ReasonResponseCodeMismatch, Description: target.MismatchDescription(r.Status)}
 	default:
-		o.Reason, o.Description, o.Check.Failure = targethealth.ReasonFailedHealthChecks, "Health checks failed", telemetry.CheckInvalid
-		if r.Failure == ConnectionReset {
-			o.Check.Failure = telemetry.CheckDisconnected
-		}
+		return target.Outcome{Reason: targethealth.ReasonFailedHealthChecks, Description: "Health checks failed"}
 	}
-	return o
 }
 
 // failureOf classifies an error on the way to a target and back.

@@ -140,5 +140,8 @@ func (c *converter) errorFile(d *directive) {
 	}
 	c.draft.Env.Edge.ErrorPages[status] = page
 	c.draft.Note(key+"."+status, d)
+	if status == "503" {
+		d.Differs(key, "a target that takes no connection is a 502, not a 503")
+	}
 	d.Differs(key, "is a page without a head, which also stands for what targets say with the status: sed '1,/^\\r*$/d' "+file+" > "+page)
 }

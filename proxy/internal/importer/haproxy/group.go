@@ -251,7 +251,7 @@ func (c *converter) member(g *importer.Group, s *section, d *directive, v server
 		return c.discover(g, d, host, v)
 	}
 	t := spec.Default[spec.Target]()
-	t.ID = importer.Name(d.Arg(0))
+	t.ID = idOf(g, s, d, v)
 	t.Address = a.String()
 	if port != g.Port {
 		t.Port = port
@@ -259,7 +259,7 @@ func (c *converter) member(g *importer.Group, s *section, d *directive, v server
 	key := keyTargets
 	switch {
 	case v.weight == 0:
-		d.Differs(keyTargets, "has weight 0 and is left out: deregister a target to drain it")
+		d.Differs(keyTargets, "has weight 0 and is left out: to drain a target, `evenkeel target drain`")
 		return false
 	case v.weight > 1:
 		t.ProxyOnly.Weight = min(v.weight, spec.MaxTargetWeight)
@@ -332,11 +332,7 @@ func (c *converter) balance(g *importer.Group, s *section) {
 		d.Maps(keyPlain)
 		return
 	case "source":
-		p.Algorithm = spec.SourceIPHash
-		importer.Comment(g.Notes, "proxy_only.algorithm", d)
-		d.Differs(keyAlgorithm, "clients of an IPv4 /24 stay together, and on another target than with HAProxy: the hash is another")
-		c.hashType(g, s)
-		return
+		key = "source_ip"
 	case "random":
 		if argument == "1" {
 			g.Algorithm = spec.WeightedRandom
@@ -374,11 +370,11 @@ func (c *converter) balance(g *importer.Group, s *section) {
 	}
 	p.Algorithm, p.ConsistentHash.Key = spec.ConsistentHashing, key
 	importer.Comment(g.Notes, "proxy_only.algorithm", d)
-	d.Differs(keyAlgorithm+", target_groups[].proxy_only.consistent_hash.key", "a key goes to one target as with HAProxy, but not to the same one: the hash is another")
+	d.Differs(keyAlgorithm+", target_groups[].proxy_only.consistent_hash.key", "a key goes to one target as with HAProxy, but not to the same one: the hash is another; a request without it takes its turn")
 	c.hashType(g, s)
 }
 
-var hashKey = regexp.MustCompile("^(path|uri|(header|query):[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128})$")
+var hashKey = regexp.MustCompile("^(source_ip|path|uri|(header|query):[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128})$")
 
 func (c *converter) hashType(g *importer.Group, s *section) {
 	if d := s.last("hash-type"); d != nil {

@@ -66,6 +66,9 @@ func (c *converter) retries(g *importer.Group, s *section) {
 		on = nil
 		key := keyRetries + ".on"
 		d.Maps(key)
+		if slices.ContainsFunc(d.Args, func(word string) bool { return word != "none" && word != "conn-failure" }) {
+			d.Differs(key, "a request that is not idempotent is sent again only if nothing of it was sent")
+		}
 		importer.Comment(g.Notes, "proxy_only.retries", d)
 		for _, word := range d.Args {
 			switch word {
@@ -119,7 +122,7 @@ func (c *converter) sticky(g *importer.Group, s *section) {
 			continue
 		}
 		if g.ProxyOnly.Algorithm == "" {
-			g.ProxyOnly.Algorithm = spec.SourceIPHash
+			g.ProxyOnly.Algorithm, g.ProxyOnly.ConsistentHash.Key = spec.ConsistentHashing, "source_ip"
 			importer.Comment(g.Notes, "proxy_only.algorithm", d)
 		}
 		d.Differs(keyAlgorithm, "a client's address is hashed, not remembered: it may move when targets come and go")
@@ -127,11 +130,4 @@ func (c *converter) sticky(g *importer.Group, s *section) {
 			table.Differs(keyAlgorithm, "nothing has to be remembered")
 		}
 	}
-}
-
-// cookie is HAProxy's cookie line.
-func (c *converter) cookie(g *importer.Group, d *directive) {
-	g.Stickiness.Type = spec.StickinessLBCookie
-	importer.Comment(g.Notes, "stickiness", d)
-	d.Differs("target_groups[].stickiness", "the cookie is called AWSALB, is encrypted, and lasts a day from the last request on")
 }

@@ -199,7 +199,7 @@ func Table() importer.Table {
 		"balance":                   {Usually: importer.Mapped, Key: keyPlain, Note: "or proxy_only.algorithm: source, uri, url_param, hdr, random"},
 		"hash-type":                 {Usually: importer.Mapped, Key: keyAlgorithm},
 		"hash-balance-factor":       {Usually: importer.Mapped, Key: "target_groups[].proxy_only.consistent_hash.bounded_load"},
-		"cookie":                    {Usually: importer.Differs, Key: "target_groups[].stickiness"},
+		"cookie":                    {Usually: importer.Mapped, Key: keyCookie},
 		"appsession":                {Usually: importer.NotMapped, Note: "use stickiness of type app_cookie"},
 		"stick-table":               {Usually: importer.NotMapped, Note: stored},
 		"stick on":                  {Usually: importer.Differs, Key: keyAlgorithm},

@@ -24,6 +24,7 @@ type converter struct {
 	sites        int // server blocks with a content of their own
 	// proxiedLocations are those of all servers that are forwarded.
 	proxiedLocations []*directive
+	servers          []*server
 }
 
 // proxyHeader is a listener whose connections begin with a header of the PROXY protocol.
@@ -66,6 +67,7 @@ func Convert(list []*directive) *importer.Draft {
 			}
 		}
 	}
+	c.servers = servers
 	c.site(servers)
 	for _, l := range c.ports(servers) {
 		c.listener(l)

@@ -28,6 +28,7 @@ const (
 	keyPassive   = "target_groups[].proxy_only.passive_health"
 	keyIdle      = "target_groups[].proxy_only.idle_connections"
 	keyDiscovery = "target_groups[].proxy_only.discovery"
+	keyCookie    = "target_groups[].proxy_only.cookie"
 )
 
 // members adds what an upstream block says to a group.
@@ -247,9 +248,9 @@ func hash(g *importer.Group, d *directive) {
 	importer.Comment(g.Notes, "proxy_only.consistent_hash.key", d)
 	keys := keyAlgorithm + ", target_groups[].proxy_only.consistent_hash.key"
 	if d.Arg(1) == "consistent" {
-		d.Differs(keys, "a key goes to one target as with nginx, but not to the same one: the hash is another")
+		d.Differs(keys, "a key goes to one target as with nginx, but not to the same one: the hash is another; a request without it takes its turn")
 	} else {
-		d.Differs(keys, "is consistent as well: fewer keys move when targets come and go; the hash is another")
+		d.Differs(keys, "is consistent as well: fewer keys move when targets come and go; the hash is another; a request without a key takes its turn")
 	}
 }
 
@@ -292,19 +293,46 @@ func random(g *importer.Group, d *directive) {
 	d.Maps(keyAlgorithm)
 }
 
+// stickyCookie is nginx Plus's cookie.
+//
+// https://nginx.org/en/docs/http/ngx_http_upstream_module.html#sticky
 func stickyCookie(g *importer.Group, d *directive) {
-	if d.Arg(0) != "cookie" {
-		d.NotMapped("targets do not say whom they keep: use stickiness of type lb_cookie, or app_cookie for a cookie of the application")
+	name := d.Arg(1)
+	if d.Arg(0) != "cookie" || !wordShape.MatchString(name) || strings.HasPrefix(strings.ToUpper(name), "AWSALB") {
+		d.NotMapped("targets do not say whom they keep: use proxy_only.cookie, or stickiness of type app_cookie for a cookie of the application")
 		return
 	}
-	g.Stickiness.Type = spec.StickinessLBCookie
-	importer.Comment(g.Notes, "stickiness", d)
-	for _, p := range d.Args {
-		if value, ok := strings.CutPrefix(p, "expires="); ok {
+	p := &g.ProxyOnly.Cookie
+	p.Name, p.Nocache = name, true
+	importer.Comment(g.Notes, "proxy_only.cookie", d)
+	d.Differs(keyCookie, "the value is the target's id, not a hash of its address: clients choose a target anew once")
+	for _, arg := range d.Args[2:] {
+		switch key, value, _ := strings.Cut(arg, "="); key {
+		case "expires":
 			if t, ok := duration(value); ok && t > 0 {
-				g.Stickiness.Duration = importer.WholeSeconds(t, time.Second, spec.MaxStickiness)
+				p.MaxLife = importer.WholeSeconds(t, time.Second, spec.MaxCookieLife)
+			}
+			d.Differs(keyCookie, "the cookie counts for as long, and ends with the browser if that is earlier")
+		case "httponly":
+			p.HTTPOnly = true
+		case "secure":
+			p.Secure = true
+		case "domain":
+			if dnsShape.MatchString(strings.TrimPrefix(value, ".")) && !strings.Contains(value, "_") {
+				p.Domain = value
+			} else {
+				d.Differs(keyCookie, "has no domain, as what is said is none, or a variable")
+			}
+		case "samesite":
+			p.SameSite = map[string]string{"strict": "Strict", "lax": "Lax", "none": "None"}[strings.ToLower(value)]
+		case "path":
+			if value != "/" {
+				d.Differs(keyCookie, "the path is /")
 			}
 		}
 	}
-	d.Differs("target_groups[].stickiness", "the cookie is called AWSALB, is encrypted, and lasts from the last request on")
+	if p.SameSite == "None" && !p.Secure {
+		p.SameSite = ""
+		d.Differs(keyCookie, "has no SameSite=None, which browsers drop without secure")
+	}
 }

@@ -2,6 +2,7 @@ package nginx
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/evenkeel/evenkeel/proxy/internal/importer"
@@ -156,6 +157,15 @@ func (c *converter) locationScopes(s *scope) []*scope {
 	return list
 }
 
+// everywhere tells whether every server block sets the header.
+func (c *converter) everywhere(d *directive) bool {
+	return !slices.ContainsFunc(c.servers, func(v *server) bool {
+		return !slices.ContainsFunc(v.all("add_header"), func(o *directive) bool {
+			return strings.EqualFold(o.Arg(0), d.Arg(0)) && o.Arg(1) == d.Arg(1)
+		})
+	})
+}
+
 func (c *converter) addHeader(d *directive, l *importer.Listener, seen map[string]string) {
 	name, value := strings.ToLower(d.Arg(0)), d.Arg(1)
 	if strings.Contains(value, "$") {
@@ -188,6 +198,9 @@ func (c *converter) addHeader(d *directive, l *importer.Listener, seen map[strin
 		return
 	default:
 		key = "edge.response_headers"
+		if !c.everywhere(d) {
+			d.Differs(key, "is on the answers of every listener and host")
+		}
 	}
 	if always {
 		d.MapsBy(key, "in place of the target's, where it sends one")

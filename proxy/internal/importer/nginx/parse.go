@@ -286,7 +286,7 @@ func (t *tree) isOutside(name string) bool {
 func (t *tree) notRead(d *importer.Directive) {
 	switch filepath.Base(d.Arg(0)) {
 	case "mime.types":
-		d.NotNeeded("media types of files are known")
+		d.NotNeeded("media types of files are known; text is said to be in UTF-8")
 	default:
 		d.NotMapped("is not there, or lies outside of the imported file's folder, and was not read: copy it there, or import the file where it is used")
 	}

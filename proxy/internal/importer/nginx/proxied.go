@@ -30,8 +30,8 @@ func (c *converter) content(o *location) *piece {
 			return c.stubStatus(o, d)
 		}
 		if d := o.lastOwn("internal"); d != nil {
-			d.NotNeeded("error pages are no paths of the site")
-			return nil
+			d.Maps("load_balancer.listeners[].rules[].action.fixed_response")
+			return &piece{action: fixed(404, ""), open: true}
 		}
 	}
 	return c.files(o)

@@ -6,7 +6,7 @@ const (
 	buffers   = "answers and bodies are streamed in buffers of their own size"
 	kernel    = "sockets and files are set up by the program itself"
 	workers   = "one process uses all processors"
-	types     = "media types are known"
+	types     = "media types are known; text is said to be in UTF-8"
 	logged    = "the program's own log is JSON lines on standard error"
 	secrets   = "certificates are checked by whoever the application trusts; targets' are not verified, as by any ALB"
 	mutualTLS = "clients' certificates are not asked for: keep a proxy that does, or let the application authenticate"
@@ -38,7 +38,7 @@ func Table() importer.Table {
 		"least_time":           {Usually: importer.Mapped, Key: keyAlgorithm},
 		"keepalive":            {Usually: importer.Differs, Key: keyIdle, Note: "counts the idle connections to each target"},
 		"queue":                {Usually: importer.Mapped, Key: "target_groups[].proxy_only.queue"},
-		"sticky":               {Usually: importer.Differs, Key: "target_groups[].stickiness"},
+		"sticky":               {Usually: importer.Differs, Key: keyCookie, Note: "the value is the target's id"},
 		"keepalive_requests":   {Usually: importer.NotNeeded, Note: "connections live as long as client_keep_alive, and no request is lost when one ends"},
 		"keepalive_time":       {Usually: importer.NotNeeded, Note: "connections live as long as client_keep_alive"},
 		"zone":                 {Usually: importer.NotNeeded, Note: "one process knows all targets"},
@@ -105,7 +105,7 @@ func Table() importer.Table {
 		"rewrite":                        {Usually: importer.Mapped, Key: keyRewrite, Note: "with break; with redirect or permanent a redirect of the whole path"},
 		"rewrite_log":                    {Usually: importer.NotNeeded, Note: logged},
 		"break":                          {Usually: importer.NotNeeded, Note: "rules do not go on after one that matches"},
-		"internal":                       {Usually: importer.NotNeeded, Note: "error pages are no paths of the site"},
+		"internal":                       {Usually: importer.Mapped, Key: "load_balancer.listeners[].rules[].action.fixed_response"},
 
 		// Files, compression, cache, headers.
 		"root":                          {Usually: importer.Mapped, Key: keyStatic + ".directory"},

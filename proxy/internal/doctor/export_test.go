@@ -1,7 +1,0 @@
-package doctor
-
-// What chance explains.
-var (
-	Differs = differs
-	AtLeast = atLeast
-)
