@@ -52,7 +52,7 @@ const mayImport = `
 	INTERNAL/targetconn: INTERNAL/wire
 	INTERNAL/telemetry: targethealth
 	INTERNAL/target: INTERNAL/balance INTERNAL/exchange INTERNAL/http2 INTERNAL/sticky INTERNAL/targetconn INTERNAL/telemetry spec targethealth
-	INTERNAL/health: INTERNAL/exchange INTERNAL/http1 INTERNAL/target INTERNAL/wire spec targethealth
+	INTERNAL/health: INTERNAL/exchange INTERNAL/http1 INTERNAL/target INTERNAL/telemetry INTERNAL/wire spec targethealth
 
 	INTERNAL/proxyheader:
 
@@ -76,10 +76,11 @@ const mayImport = `
 	INTERNAL/demo: INTERNAL/certs environments spec
 	INTERNAL/prometheus: spec
 	INTERNAL/agent: spec
+	INTERNAL/doctor: INTERNAL/admin INTERNAL/telemetry spec targethealth
 	INTERNAL/importer: spec
 	INTERNAL/importer/haproxy: INTERNAL/importer spec
 	INTERNAL/importer/nginx: INTERNAL/importer spec
-	INTERNAL/command: INTERNAL/admin INTERNAL/agent INTERNAL/demo INTERNAL/edge INTERNAL/importer INTERNAL/importer/haproxy INTERNAL/importer/nginx INTERNAL/prometheus INTERNAL/server INTERNAL/tlspolicy INTERNAL/watch spec
+	INTERNAL/command: INTERNAL/admin INTERNAL/agent INTERNAL/demo INTERNAL/doctor INTERNAL/edge INTERNAL/importer INTERNAL/importer/haproxy INTERNAL/importer/nginx INTERNAL/prometheus INTERNAL/server INTERNAL/tlspolicy INTERNAL/watch spec
 	proxy: INTERNAL/command
 
 	# The functions on AWS.

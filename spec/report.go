@@ -13,3 +13,7 @@ func (r Report) Refuse(path, what, got, want string) { r.c.refuse(path, what, go
 
 // Warn reports what is legal and yet likely meant otherwise.
 func (r Report) Warn(path, what, got, want string) { r.c.warn(path, what, got, want) }
+
+// At makes a Problem of the value at path without reporting it, for what a running process
+// shows of a file that nothing is wrong with.
+func (r Report) At(path, what string) Problem { return r.c.position(path).problem(path, what, "", "") }

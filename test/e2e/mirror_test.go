@@ -30,6 +30,9 @@ type mirror struct {
 	requests, running, most, large atomic.Int64
 	// poisoned has the paths below poison that were asked for.
 	poisoned sync.Map
+	// unwell is the status that checks get instead of 200, and checkTime how long they take, in
+	// milliseconds.
+	unwell, checkTime atomic.Int64
 }
 
 // poison begins the paths of requests that an attacker hides and that must not get through.
@@ -63,6 +66,10 @@ func (m *mirror) entry() string {
 
 func (m *mirror) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/health/" {
+		time.Sleep(time.Duration(m.checkTime.Load()) * time.Millisecond)
+		if status := m.unwell.Load(); status != 0 {
+			w.WriteHeader(int(status))
+		}
 		return
 	}
 	m.requests.Add(1)

@@ -13,6 +13,10 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
 )
 
 const (
@@ -64,6 +68,20 @@ func (c Client) Stats(ctx context.Context) (Stats, error) {
 		return stats, fmt.Errorf("read stats of %s: %w", c.Addr, err)
 	}
 	return stats, nil
+}
+
+// Metrics returns the process's metrics by name.
+func (c Client) Metrics(ctx context.Context) (map[string]*dto.MetricFamily, error) {
+	body, err := c.do(ctx, http.MethodGet, "/metrics", nil, http.StatusOK)
+	if err != nil {
+		return nil, err
+	}
+	parser := expfmt.NewTextParser(model.LegacyValidation)
+	families, err := parser.TextToMetricFamilies(bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("read metrics of %s: %w", c.Addr, err)
+	}
+	return families, nil
 }
 
 // Reload makes the process read its environment file again. The error is a *RefusedError
@@ -140,7 +158,7 @@ func (c Client) do(ctx context.Context, method, path string, form url.Values, wa
 		}
 	}
 	first, _, _ := strings.Cut(text, "\n")
-	return nil, fmt.Errorf("%s %s of %s: %s: %s", method, path, c.Addr, printable(answer.Status), printable(first))
+	return nil, fmt.Errorf("%s %s of %s: %s: %s", method, path, c.Addr, Printable(answer.Status), Printable(first))
 }
 
 // dialAddress turns a listening address into one to connect to.

@@ -15,7 +15,7 @@ import (
 func FormatStatus(w io.Writer, s Status) error {
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "evenkeel %s, environment %s, since %s\n",
-		printable(cmp.Or(s.Version, "?")), printable(cmp.Or(s.Environment, "?")), s.Started.UTC().Format(time.RFC3339))
+		Printable(cmp.Or(s.Version, "?")), Printable(cmp.Or(s.Environment, "?")), s.Started.UTC().Format(time.RFC3339))
 	if s.Draining {
 		out.WriteString("shutting down: no new connections, requests in progress are finished\n")
 	}
@@ -59,7 +59,7 @@ func formatReloads(out *bytes.Buffer, r Reloads) {
 	}
 	out.WriteString("the last reload was refused:\n")
 	for line := range strings.Lines(r.LastError) {
-		fmt.Fprintf(out, "  %s\n", printable(strings.TrimRight(line, "\n")))
+		fmt.Fprintf(out, "  %s\n", Printable(strings.TrimRight(line, "\n")))
 	}
 }
 
@@ -80,13 +80,13 @@ func row(t *tabwriter.Writer, cells ...string) {
 		if i > 0 {
 			fmt.Fprint(t, "\t")
 		}
-		fmt.Fprint(t, printable(cmp.Or(cell, "-")))
+		fmt.Fprint(t, Printable(cmp.Or(cell, "-")))
 	}
 	fmt.Fprint(t, "\n")
 }
 
-// printable replaces what a terminal might act on.
-func printable(s string) string {
+// Printable replaces what a terminal might act on.
+func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return unicode.ReplacementChar
@@ -99,7 +99,7 @@ func printable(s string) string {
 func printableLines(s string) string {
 	lines := strings.Split(s, "\n")
 	for i := range lines {
-		lines[i] = printable(lines[i])
+		lines[i] = Printable(lines[i])
 	}
 	return strings.Join(lines, "\n")
 }

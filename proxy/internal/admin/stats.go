@@ -59,6 +59,8 @@ type TargetStats struct {
 	TargetNow
 	Series   telemetry.Series       `json:"series"`
 	Timeline []telemetry.Transition `json:"timeline"`
+	// Checks are the last health checks, 20 at most, oldest first.
+	Checks []telemetry.Check `json:"checks"`
 }
 
 // TargetNow is how a target stands.

@@ -23,24 +23,37 @@ type adminFlag struct {
 // command line would be seen by everybody on the machine.
 type userFlag struct {
 	adminFlag
+	signInFlag
+}
+
+// signInFlag is the user and the password.
+type signInFlag struct {
 	User         string `env:"EVENKEEL_USER" placeholder:"NAME" help:"One of proxy.admin.users. Its password is in EVENKEEL_PASSWORD or in --password-file."`
 	PasswordFile string `env:"EVENKEEL_PASSWORD_FILE" type:"path" placeholder:"FILE" help:"File whose first line is the password."`
 }
 
 // client is adminFlag's with the user.
 func (f userFlag) client() (admin.Client, context.Context, context.CancelFunc, error) {
-	password := os.Getenv("EVENKEEL_PASSWORD")
-	if f.PasswordFile != "" {
-		text, err := os.ReadFile(f.PasswordFile)
-		if err != nil {
-			return admin.Client{}, nil, nil, fmt.Errorf("password: %w", err)
-		}
-		password, _, _ = strings.Cut(string(text), "\n")
-		password = strings.TrimSuffix(password, "\r")
+	password, err := f.password()
+	if err != nil {
+		return admin.Client{}, nil, nil, err
 	}
 	client, ctx, stop := f.adminFlag.client()
 	client.User, client.Password = f.User, password
 	return client, ctx, stop, nil
+}
+
+// password is the one given, or empty.
+func (f signInFlag) password() (string, error) {
+	if f.PasswordFile == "" {
+		return os.Getenv("EVENKEEL_PASSWORD"), nil
+	}
+	text, err := os.ReadFile(f.PasswordFile)
+	if err != nil {
+		return "", fmt.Errorf("password: %w", err)
+	}
+	password, _, _ := strings.Cut(string(text), "\n")
+	return strings.TrimSuffix(password, "\r"), nil
 }
 
 // client returns a client of the admin listener and a context that ends at Ctrl-C.

@@ -17,17 +17,19 @@ import (
 const (
 	exitOK = 0
 	// exitNo is the answer no: a file with errors, files that differ, a process that is not
-	// healthy or refused to reload, a server that could not start or run on.
+	// healthy, has findings or refused to reload, a server that could not start or run on.
 	exitNo = 1
-	// exitTrouble is no answer: a wrong command line, or for diff a file that cannot be read.
+	// exitTrouble is no answer: a wrong command line, for diff a file that cannot be read, for
+	// doctor a process that cannot be asked.
 	exitTrouble = 2
 )
 
 const description = `An Application Load Balancer to run anywhere.
 
 Exit status: 0 when all is well; 1 when the answer is no (a file with errors, files that
-differ, a process that is not healthy, a server that cannot start); 2 when there is no
-answer (a wrong command line, a file to compare that cannot be read).`
+differ, a process that is not healthy or has findings, a server that cannot start); 2 when
+there is no answer (a wrong command line, a file to compare that cannot be read, a process
+to examine that cannot be asked).`
 
 // commandLine is everything that can be asked. The order is that of the help text.
 type commandLine struct {
@@ -40,6 +42,7 @@ type commandLine struct {
 	Rules   rulesCommand   `cmd:"" help:"Print the rules by which Prometheus alerts on what an environment file describes."`
 	Status  statusCommand  `cmd:"" help:"Show listeners, target groups and targets of a running process."`
 	Target  targetCommand  `cmd:"" help:"Drain a target of a running process, take it out, bring it back, or weigh it."`
+	Doctor  doctorCommand  `cmd:"" help:"Look for what is wrong with a running process: spread, health checks, sessions, timeouts."`
 	Reload  reloadCommand  `cmd:"" help:"Make a running process read its environment file again."`
 	Health  healthCommand  `cmd:"" help:"Ask a running process whether it lives, for a container's HEALTHCHECK."`
 	Agent   agentCommand   `cmd:"" help:"End the application of an EC2 instance before Auto Scaling ends the instance."`

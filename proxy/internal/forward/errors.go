@@ -9,6 +9,7 @@ import (
 	"github.com/evenkeel/evenkeel/proxy/internal/http2"
 	"github.com/evenkeel/evenkeel/proxy/internal/target"
 	"github.com/evenkeel/evenkeel/proxy/internal/targetconn"
+	"github.com/evenkeel/evenkeel/proxy/internal/telemetry"
 )
 
 // Statuses that only an ALB has.
@@ -34,27 +35,29 @@ type failure struct {
 	connect bool
 	// tls counts as TargetTLSNegotiationErrorCount.
 	tls bool
-	// cause is what the request may be sent again after; fault, what the target did.
+	// cause is what the request may be sent again after; fault, what the target did; cut, the
+	// timeout that it was.
 	cause target.Causes
 	fault target.Fault
+	cut   telemetry.Cut
 }
 
 // failures is searched in order. What is not listed is a 502: the target closed or reset the
 // connection.
 var failures = []failure{
 	{err: errClientGone, status: statusClientGone},
-	{err: targetconn.ErrConnectTimeout, status: http.StatusGatewayTimeout, connect: true, cause: target.CauseConnect, fault: target.FaultConnect},
-	{err: targetconn.ErrTLSTimeout, status: http.StatusGatewayTimeout, tls: true, cause: target.CauseConnect, fault: target.FaultConnect},
+	{err: targetconn.ErrConnectTimeout, status: http.StatusGatewayTimeout, connect: true, cause: target.CauseConnect, fault: target.FaultConnect, cut: telemetry.CutConnect},
+	{err: targetconn.ErrTLSTimeout, status: http.StatusGatewayTimeout, tls: true, cause: target.CauseConnect, fault: target.FaultConnect, cut: telemetry.CutTLS},
 	{err: targetconn.ErrConnect, status: http.StatusBadGateway, connect: true, cause: target.CauseConnect, fault: target.FaultConnect},
 	{err: targetconn.ErrTLS, status: http.StatusBadGateway, tls: true, cause: target.CauseConnect, fault: target.FaultConnect},
 	{err: targetconn.ErrClosed, status: http.StatusBadGateway, cause: target.CauseConnect},
-	{err: http2.ErrConnectTimeout, status: http.StatusGatewayTimeout, connect: true, cause: target.CauseConnect, fault: target.FaultConnect},
-	{err: http2.ErrTLSTimeout, status: http.StatusGatewayTimeout, tls: true, cause: target.CauseConnect, fault: target.FaultConnect},
+	{err: http2.ErrConnectTimeout, status: http.StatusGatewayTimeout, connect: true, cause: target.CauseConnect, fault: target.FaultConnect, cut: telemetry.CutConnect},
+	{err: http2.ErrTLSTimeout, status: http.StatusGatewayTimeout, tls: true, cause: target.CauseConnect, fault: target.FaultConnect, cut: telemetry.CutTLS},
 	{err: http2.ErrConnect, status: http.StatusBadGateway, connect: true, cause: target.CauseConnect, fault: target.FaultConnect},
 	{err: http2.ErrTLS, status: http.StatusBadGateway, tls: true, cause: target.CauseConnect, fault: target.FaultConnect},
-	{err: http2.ErrTimeout, status: http.StatusGatewayTimeout, cause: target.CauseTimeout, fault: target.FaultTimeout},
+	{err: http2.ErrTimeout, status: http.StatusGatewayTimeout, cause: target.CauseTimeout, fault: target.FaultTimeout, cut: telemetry.CutAnswer},
 	{err: http2.ErrMalformed, status: http.StatusBadGateway, fault: target.FaultInvalid},
-	{err: os.ErrDeadlineExceeded, status: http.StatusGatewayTimeout, cause: target.CauseTimeout, fault: target.FaultTimeout},
+	{err: os.ErrDeadlineExceeded, status: http.StatusGatewayTimeout, cause: target.CauseTimeout, fault: target.FaultTimeout, cut: telemetry.CutAnswer},
 	{err: errInterim, status: http.StatusBadGateway, fault: target.FaultInvalid},
 }
 
@@ -64,7 +67,7 @@ func (s *session) fail(err error) int {
 		if f := &failures[i]; errors.Is(err, f.err) {
 			s.x.Record.TargetConnError = f.connect
 			s.x.Record.TargetTLSError = f.tls
-			s.cause, s.fault = f.cause, f.fault
+			s.cause, s.fault, s.cut = f.cause, f.fault, f.cut
 			return f.status
 		}
 	}
@@ -78,6 +81,9 @@ func (s *session) fail(err error) int {
 		if !s.stale() {
 			s.fault = target.FaultReset
 		}
+	}
+	if s.cause != 0 && s.stale() {
+		s.cut = telemetry.CutKept
 	}
 	return http.StatusBadGateway
 }

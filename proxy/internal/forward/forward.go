@@ -11,6 +11,7 @@ import (
 	"github.com/evenkeel/evenkeel/proxy/internal/http1"
 	"github.com/evenkeel/evenkeel/proxy/internal/routing"
 	"github.com/evenkeel/evenkeel/proxy/internal/target"
+	"github.com/evenkeel/evenkeel/proxy/internal/telemetry"
 )
 
 // Serve takes one request through its life.
@@ -140,7 +141,7 @@ func (l *Listener) forward(x *exchange.Exchange, f *routing.Forward) int {
 		return http.StatusServiceUnavailable
 	}
 	if bound != nil && t.Address != bound.Address {
-		st.moved = true
+		st.moved, st.cookie = true, telemetry.CookieFull
 		nonSticky(x, cfg)
 	}
 	x.Record.TargetAddress, x.Record.TargetZone = t.Address, t.Zone

@@ -10,6 +10,7 @@ import (
 	"github.com/evenkeel/evenkeel/proxy/internal/exchange"
 	"github.com/evenkeel/evenkeel/proxy/internal/http1"
 	"github.com/evenkeel/evenkeel/proxy/internal/target"
+	"github.com/evenkeel/evenkeel/proxy/internal/telemetry"
 	"github.com/evenkeel/evenkeel/proxy/internal/wire"
 )
 
@@ -66,12 +67,20 @@ func stopped() bool { return true }
 
 func (s *session) exchangeHTTP1() int {
 	if err := s.send(); err != nil {
-		return s.stopUpload(s.fail(err))
+		status := s.stopUpload(s.fail(err))
+		s.blameSending()
+		return status
 	}
 	if err := s.receive(); err != nil {
 		status := s.stopUpload(s.fail(err))
+		if s.upload.late.Load() {
+			s.blameSending()
+		}
 		if blame := s.upload.blame(); blame != 0 {
-			status, s.cause, s.fault = blame, 0, target.NoFault
+			status, s.cause, s.fault, s.cut = blame, 0, target.NoFault, telemetry.NotCut
+			if blame == http.StatusRequestTimeout {
+				s.cut = telemetry.CutClient
+			}
 		}
 		return status
 	}
@@ -95,6 +104,13 @@ func (s *session) exchangeHTTP1() int {
 	}
 	s.stopUpload(0)
 	return 0
+}
+
+// blameSending notes that a timeout was that of sending.
+func (s *session) blameSending() {
+	if s.cut == telemetry.CutAnswer {
+		s.cut = telemetry.CutSend
+	}
 }
 
 // send writes the head, with the body when the whole of it is at hand; a longer body
@@ -330,9 +346,14 @@ type splicer interface {
 
 func (s *session) splice(client splicer, left int64) error {
 	for left > 0 {
+		began := time.Now()
 		n, err := client.SpliceBody(s.conn.Conn, min(left, spliceChunk), s.readTimeout())
 		left -= n
 		if err != nil {
+			// The client has longer than the target.
+			if wire.Timeout(err) && n == 0 && time.Since(began) < s.readTimeout()*3/2 && !s.x.Client.Gone() {
+				s.cut = telemetry.CutBody
+			}
 			return err
 		}
 		if n == 0 {
@@ -425,8 +446,11 @@ func (s *session) readBody(p []byte) (int, error) {
 	if n > 0 {
 		return n, nil
 	}
-	if errors.Is(err, io.EOF) {
+	switch {
+	case errors.Is(err, io.EOF):
 		err = errTruncated
+	case wire.Timeout(err) && !s.x.Client.Gone():
+		s.cut = telemetry.CutBody
 	}
 	return 0, err
 }

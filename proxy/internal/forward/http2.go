@@ -7,6 +7,7 @@ import (
 
 	"github.com/evenkeel/evenkeel/proxy/internal/exchange"
 	"github.com/evenkeel/evenkeel/proxy/internal/http2"
+	"github.com/evenkeel/evenkeel/proxy/internal/telemetry"
 	"github.com/evenkeel/evenkeel/proxy/internal/wire"
 	"github.com/evenkeel/evenkeel/spec"
 )
@@ -55,11 +56,15 @@ func (s *session) overHTTP2() int {
 	case errors.Is(err, errDiscarded):
 		return x.Record.TargetStatus
 	case answered:
+		if errors.Is(err, http2.ErrTimeout) {
+			s.cut = telemetry.CutBody
+		}
 		x.Client.Abort()
 		return 0
 	case x.Client.Gone():
 		return statusClientGone
 	case errors.Is(err, http2.ErrClient) && wire.Timeout(err):
+		s.cut = telemetry.CutClient
 		return http.StatusRequestTimeout
 	case errors.Is(err, http2.ErrClient):
 		return http.StatusBadRequest

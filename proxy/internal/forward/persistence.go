@@ -6,6 +6,7 @@ import (
 	"github.com/evenkeel/evenkeel/proxy/internal/exchange"
 	"github.com/evenkeel/evenkeel/proxy/internal/sticky"
 	"github.com/evenkeel/evenkeel/proxy/internal/target"
+	"github.com/evenkeel/evenkeel/proxy/internal/telemetry"
 )
 
 // persistence is what becomes of HAProxy's persistence cookie in one exchange.
@@ -18,22 +19,23 @@ type persistence struct {
 
 // persistent returns the target that the client's cookie names, if it may serve. A client
 // whose target is out goes to another one, and stays there.
-func persistent(x *exchange.Exchange, snapshot *target.Snapshot, p *persistence) *target.Target {
+func persistent(x *exchange.Exchange, snapshot *target.Snapshot, p *persistence) (*target.Target, telemetry.Cookie) {
 	c := snapshot.Config.Persistence
 	text, ok := findCookie(&x.Request, c.Name)
 	if !ok {
-		return nil
+		return nil, telemetry.CookieAbsent
 	}
 	cookie := sticky.ParsePersistence(text)
 	if !cookie.Holds(x.Record.Created, c.MaxIdle, c.MaxLife) {
-		return nil
+		return nil, telemetry.CookieExpired
 	}
 	p.cookie = cookie
 	t := snapshot.HoldsPersistent(cookie.Value)
-	if t != nil {
-		p.named = t.Address
+	if t == nil {
+		return nil, telemetry.CookieGone
 	}
-	return t
+	p.named = t.Address
+	return t, telemetry.CookieHeld
 }
 
 // hideCookie takes the persistence cookie out of what the target receives, whatever it says.

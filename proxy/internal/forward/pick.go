@@ -10,6 +10,7 @@ import (
 	"github.com/evenkeel/evenkeel/proxy/internal/routing"
 	"github.com/evenkeel/evenkeel/proxy/internal/sticky"
 	"github.com/evenkeel/evenkeel/proxy/internal/target"
+	"github.com/evenkeel/evenkeel/proxy/internal/telemetry"
 	"github.com/evenkeel/evenkeel/spec"
 )
 
@@ -70,6 +71,8 @@ type stickiness struct {
 	moved bool
 	// persistence is of HAProxy's cookie.
 	persistence persistence
+	// cookie is what the client's cookie did.
+	cookie telemetry.Cookie
 }
 
 // boundTarget returns the target that the client's cookie names, if it may serve.
@@ -77,16 +80,19 @@ func (l *Listener) boundTarget(x *exchange.Exchange, f *routing.Forward, snapsho
 	st := stickiness{group: f.Stickiness > 0}
 	cfg := snapshot.Config
 	if cfg.Persistence != nil {
-		return persistent(x, snapshot, &st.persistence), st
+		var t *target.Target
+		t, st.cookie = persistent(x, snapshot, &st.persistence)
+		return t, st
 	}
 	if cfg.Stickiness.Type == "" {
 		return nil, st
 	}
-	if address, ok := l.stuckTarget(x, cfg); ok {
+	address, cookie := l.stuckTarget(x, cfg)
+	if st.cookie = cookie; cookie == telemetry.CookieHeld {
 		if t := snapshot.Holds(address); t != nil {
 			return t, st
 		}
-		st.moved = true
+		st.moved, st.cookie = true, telemetry.CookieGone
 	}
 	nonSticky(x, cfg)
 	return nil, st
@@ -107,15 +113,15 @@ func facts(x *exchange.Exchange, cfg *target.Config) balance.Facts {
 	return balance.Facts{Now: x.Record.Created, Random: random(), Hash: hashOf(x, &cfg.HashKey)}
 }
 
-// stuckTarget returns the address that the client's cookie names.
-func (l *Listener) stuckTarget(x *exchange.Exchange, cfg *target.Config) ([]byte, bool) {
+// stuckTarget returns the address that the client's cookie names, if that holds.
+func (l *Listener) stuckTarget(x *exchange.Exchange, cfg *target.Config) ([]byte, telemetry.Cookie) {
 	kind := sticky.LBCookie
 	var text []byte
 	var ok bool
 	if cfg.Stickiness.Type == spec.StickinessAppCookie {
 		// Both are needed: the application's cookie says that there is a session, ours where.
 		if _, ok = findCookie(&x.Request, cfg.Stickiness.CookieName); !ok {
-			return nil, false
+			return nil, telemetry.CookieAbsent
 		}
 		kind = sticky.AppCookie
 		text, ok = findCookie(&x.Request, sticky.NameApp)
@@ -123,10 +129,16 @@ func (l *Listener) stuckTarget(x *exchange.Exchange, cfg *target.Config) ([]byte
 		text, ok = findCookie(&x.Request, sticky.NameLBCORS, sticky.NameLB)
 	}
 	if !ok {
-		return nil, false
+		return nil, telemetry.CookieAbsent
 	}
 	address, err := l.open(x, kind, cfg.Name, text, cfg.Stickiness.Duration)
-	return address, err == nil
+	switch {
+	case err == nil:
+		return address, telemetry.CookieHeld
+	case errors.Is(err, sticky.ErrExpired):
+		return nil, telemetry.CookieExpired
+	}
+	return nil, telemetry.CookieUnreadable
 }
 
 // maxOpened is how much of the arena opening a cookie of the usual size takes.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/evenkeel/evenkeel/proxy/internal/exchange"
 	"github.com/evenkeel/evenkeel/proxy/internal/target"
+	"github.com/evenkeel/evenkeel/proxy/internal/telemetry"
 	"github.com/evenkeel/evenkeel/spec"
 )
 
@@ -51,7 +52,7 @@ func (s *session) run() int {
 
 // over has the request answered by the present target.
 func (s *session) over() int {
-	s.cause, s.fault = 0, target.NoFault
+	s.cause, s.fault, s.cut = 0, target.NoFault, telemetry.NotCut
 	if s.target.HTTP2 != nil {
 		return s.overHTTP2()
 	}
@@ -65,6 +66,7 @@ func (s *session) conclude(status int) {
 	s.open = false
 	s.group.End(t, target.Ending{Status: r.TargetStatus, ConnectError: r.TargetConnError, Fault: s.fault, Dispatched: r.Dispatched})
 	told := outcome(r, status)
+	told.Cookie, told.Cut = s.sticky.cookie, s.cut
 	t.Telemetry.Observe(told)
 	if s.cfg.Timed && !told.ClientGone {
 		observe(t, r, &told)
@@ -149,7 +151,8 @@ func (s *session) turn() {
 	t.targets[t.count] = s.target
 	t.count++
 	t.repeated, s.fresh = false, false
-	s.sticky.moved = true // the cookie follows
+	s.sticky.moved = true                 // the cookie follows
+	s.sticky.cookie = telemetry.NotSticky // has been counted
 	s.x.Record.TargetAddress, s.x.Record.TargetZone = s.target.Address, s.target.Zone
 	s.again()
 }

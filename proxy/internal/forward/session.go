@@ -9,6 +9,7 @@ import (
 	"github.com/evenkeel/evenkeel/proxy/internal/http1"
 	"github.com/evenkeel/evenkeel/proxy/internal/target"
 	"github.com/evenkeel/evenkeel/proxy/internal/targetconn"
+	"github.com/evenkeel/evenkeel/proxy/internal/telemetry"
 	"github.com/evenkeel/evenkeel/proxy/internal/wire"
 )
 
@@ -36,9 +37,11 @@ type session struct {
 	piece []byte
 	// open says that the end at the target is still to be counted.
 	open bool
-	// cause and fault are what went wrong with the target, if anything.
+	// cause and fault are what went wrong with the target, if anything, and cut the timeout that
+	// ended the exchange.
 	cause target.Causes
 	fault target.Fault
+	cut   telemetry.Cut
 	tries tries
 	// fresh asks for a new connection; kept says that the present one served others before.
 	fresh, kept bool

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/evenkeel/evenkeel/proxy/internal/exchange"
+	"github.com/evenkeel/evenkeel/proxy/internal/telemetry"
 	"github.com/evenkeel/evenkeel/proxy/internal/wire"
 )
 
@@ -48,6 +49,9 @@ func (s *session) tunnel() {
 	p.join(client, s.conn.Conn, rest)
 	x.Record.ReceivedBytes += p.up.Load()
 	x.Record.SentBytes += p.down.Load()
+	if p.silent.Load() {
+		s.cut = telemetry.CutTunnel
+	}
 }
 
 // pipe is the state that the two directions of a tunnel share.
@@ -56,6 +60,8 @@ type pipe struct {
 	// last is when either side last sent, as nanoseconds since the epoch.
 	last     atomic.Int64
 	up, down atomic.Int64
+	// silent says that the tunnel ended for want of bytes.
+	silent atomic.Bool
 }
 
 func (p *pipe) touch(now time.Time) { p.last.Store(now.UnixNano()) }
@@ -98,8 +104,11 @@ func (p *pipe) copy(dst, src *wire.Conn, moved *atomic.Int64) {
 		src.ExtendRead(now, p.idle)
 		b, n, err := src.FirstRead(wire.Heads)
 		if err != nil {
-			if wire.Timeout(err) && time.Since(time.Unix(0, p.last.Load())) < p.idle {
-				continue // the other direction is alive
+			if wire.Timeout(err) {
+				if time.Since(time.Unix(0, p.last.Load())) < p.idle {
+					continue // the other direction is alive
+				}
+				p.silent.Store(true)
 			}
 			if !errors.Is(err, io.EOF) || dst.CloseWrite() != nil {
 				_ = dst.Close()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/evenkeel/evenkeel/proxy/internal/target"
+	"github.com/evenkeel/evenkeel/proxy/internal/telemetry"
 	"github.com/evenkeel/evenkeel/targethealth"
 )
 
@@ -55,16 +56,23 @@ type Result struct {
 
 // outcome is what the check says of the target.
 func (r *Result) outcome() target.Outcome {
+	o := target.Outcome{Check: telemetry.Check{
+		Time: r.Began, Took: float64(r.Latency.Round(time.Microsecond)) / float64(time.Millisecond), Status: r.Status,
+	}}
 	switch r.Failure {
 	case Passed:
-		return target.Outcome{Passed: true}
+		o.Passed = true
 	case TimedOut:
-		return target.Outcome{Reason: targethealth.ReasonTimeout, Description: "Request timed out"}
+		o.Reason, o.Description, o.Check.Failure = targethealth.ReasonTimeout, "Request timed out", telemetry.CheckTimedOut
 	case ResponseCodeMismatch, TargetError, GRPCUnexpectedStatus:
-		return target.Outcome{Reason: targethealth.ReasonResponseCodeMismatch, Description: target.MismatchDescription(r.Status)}
+		o.Reason, o.Description, o.Check.Failure = targethealth.ReasonResponseCodeMismatch, target.MismatchDescription(r.Status), telemetry.CheckMismatch
 	default:
-		return target.Outcome{Reason: targethealth.ReasonFailedHealthChecks, Description: "Health checks failed"}
+		o.Reason, o.Description, o.Check.Failure = targethealth.ReasonFailedHealthChecks, "Health checks failed", telemetry.CheckInvalid
+		if r.Failure == ConnectionReset {
+			o.Check.Failure = telemetry.CheckDisconnected
+		}
 	}
+	return o
 }
 
 // failureOf classifies an error on the way to a target and back.

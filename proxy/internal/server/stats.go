@@ -40,7 +40,7 @@ func groupStats(g *target.Group, now time.Time) admin.GroupStats {
 				Connections: v.Connections(), Anomalous: v.Anomalous, Mitigated: v.Mitigated,
 				Telemetry: v.Telemetry.Report(now),
 			},
-			Series: v.Telemetry.Series(), Timeline: v.Telemetry.Timeline(now),
+			Series: v.Telemetry.Series(), Timeline: v.Telemetry.Timeline(now), Checks: v.Telemetry.Checks(),
 		}
 		if v.Administrative.Weight > 0 {
 			t.Weight, t.WeightOverridden = v.Administrative.Weight, true

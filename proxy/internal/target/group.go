@@ -328,6 +328,7 @@ func (g *Group) Report(check Check, o Outcome) {
 		return // the result is of the past
 	}
 	now := time.Now()
+	m.target.Telemetry.Checked(o.Check)
 	was := m.health
 	m.turn(was.Observe(o, &check.HealthCheck))
 	if m.health.State == was.State {

@@ -3,6 +3,7 @@ package target
 import (
 	"fmt"
 
+	"github.com/evenkeel/evenkeel/proxy/internal/telemetry"
 	"github.com/evenkeel/evenkeel/spec"
 	"github.com/evenkeel/evenkeel/targethealth"
 )
@@ -24,6 +25,8 @@ type Outcome struct {
 	// Reason and Description say why a check failed.
 	Reason      targethealth.Reason
 	Description string
+	// Check is the check itself, to be remembered.
+	Check telemetry.Check
 }
 
 // Registered is the health of a target that nobody has checked yet.

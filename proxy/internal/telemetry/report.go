@@ -40,7 +40,9 @@ type Totals struct {
 	ReceivedBytes uint64 `json:"received_bytes"`
 	SentBytes     uint64 `json:"sent_bytes"`
 	// Opened is how many connections to the target were opened for a request.
-	Opened uint64 `json:"connections_opened"`
+	Opened  uint64  `json:"connections_opened"`
+	Cookies Cookies `json:"cookies,omitzero"`
+	Cuts    Cuts    `json:"cuts,omitzero"`
 }
 
 // Window is what happened in the last seconds.
@@ -58,9 +60,11 @@ type Window struct {
 	ErrorShare float64 `json:"error_share"`
 	// P50, P95 and P99 of the time to the first byte of the target's answer, in milliseconds; 0
 	// when nothing was answered.
-	P50 float64 `json:"p50_ms"`
-	P95 float64 `json:"p95_ms"`
-	P99 float64 `json:"p99_ms"`
+	P50     float64 `json:"p50_ms"`
+	P95     float64 `json:"p95_ms"`
+	P99     float64 `json:"p99_ms"`
+	Cookies Cookies `json:"cookies,omitzero"`
+	Cuts    Cuts    `json:"cuts,omitzero"`
 }
 
 // Series are the last 15 minutes in steps, oldest first, for sparklines.
@@ -125,7 +129,10 @@ func (s *sum) add(t *Target, now time.Time, seconds int) {
 }
 
 func (s *sum) window(seconds int) Window {
-	w := Window{Seconds: seconds, Requests: s.totals.requests(), Errors: s.totals.errors()}
+	w := Window{
+		Seconds: seconds, Requests: s.totals.requests(), Errors: s.totals.errors(),
+		Cookies: s.totals.cookies(), Cuts: s.totals.cuts(),
+	}
 	// What is younger than a sample has not been seen for long enough to speak of a rate.
 	if length := max(s.length, SampleInterval).Seconds(); w.Requests > 0 {
 		w.Rate = float64(w.Requests) / length
@@ -151,7 +158,8 @@ func (t *totals) export() Totals {
 		ConnectErrors: t[connectErrors], Failed: t[failed], ClientGone: t[clientGone],
 		Errors:        t.errors(),
 		ReceivedBytes: t[receivedBytes], SentBytes: t[sentBytes],
-		Opened: t[opened],
+		Opened:  t[opened],
+		Cookies: t.cookies(), Cuts: t.cuts(),
 	}
 }
 

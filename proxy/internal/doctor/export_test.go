@@ -1,0 +1,7 @@
+package doctor
+
+// What chance explains.
+var (
+	Differs = differs
+	AtLeast = atLeast
+)
