@@ -266,6 +266,10 @@ var (
 		"", "evenkeel_proxy_protocol_errors_total", MetricCounter, false,
 		"Client connections closed because their PROXY header was malformed, of somebody who is not trusted, or missing.",
 	}
+	MetricWAFRequests = Metric{
+		"", "evenkeel_waf_requests_total", MetricCounter, false,
+		"Requests that a rule of the firewall decided on or counted, by rule and action: allow, block or count. What no rule ended is Default_Action's.",
+	}
 	MetricBuildInfo = Metric{
 		"", "evenkeel_build_info", MetricGauge, false,
 		"The running build; always 1.",

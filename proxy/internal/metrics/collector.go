@@ -100,6 +100,8 @@ func newCollector(s *Set) *collector {
 		c.descs[m] = prometheus.NewDesc(m.Prometheus, m.Help, nil, nil)
 	}
 	c.describeTargets()
+	c.descs[&spec.MetricWAFRequests] = prometheus.NewDesc(spec.MetricWAFRequests.Prometheus, spec.MetricWAFRequests.Help,
+		[]string{spec.DimensionLoadBalancer.Prometheus, "rule", "action"}, nil)
 	c.build = prometheus.NewDesc(spec.MetricBuildInfo.Prometheus, spec.MetricBuildInfo.Help,
 		[]string{"version", "revision", "goversion"}, nil)
 	c.reloads = prometheus.NewDesc(spec.MetricConfigReloads.Prometheus, spec.MetricConfigReloads.Help,
@@ -179,6 +181,11 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	c.collectGroups(ch, gauges.Groups)
 	c.collectTargets(ch, gauges.Targets)
 	c.collectLoads(ch, gauges.Loads)
+	for _, rule := range gauges.Firewall {
+		for action, n := range rule.Requests {
+			c.send(ch, &spec.MetricWAFRequests, float64(n), c.set.label(), label(rule.Name), action)
+		}
+	}
 	c.collectProcess(ch)
 }
 

@@ -17,6 +17,8 @@ type Gauges struct {
 	Targets []TargetGauges
 	// Loads has an element for every target group.
 	Loads []GroupLoad
+	// Firewall has an element for every rule of the firewall, in their order.
+	Firewall []FirewallRule
 }
 
 // GroupLoad is what a target group has to do beyond sending requests to targets. All but
@@ -33,6 +35,13 @@ func (l *GroupLoad) add(m *GroupLoad) {
 	l.QueueRejected += m.QueueRejected
 	l.Retried += m.Retried
 	l.RetriesRefused += m.RetriesRefused
+}
+
+// FirewallRule is what one rule of the firewall has decided so far.
+type FirewallRule struct {
+	Name string
+	// Requests by action: allow, block, count.
+	Requests map[string]uint64
 }
 
 // GroupGauges counts the targets of one zone of a target group.

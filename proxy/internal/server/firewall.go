@@ -11,9 +11,9 @@ import (
 // it is the one in force: the API knows of none. s.mu is held.
 func (s *Server) newFirewall(env *spec.Environment, keep bool) (*waf.Firewall, error) {
 	if keep && s.env != nil {
-		return s.firewall, nil
+		return s.firewall.Load(), nil
 	}
-	firewall, err := waf.Compile(env, s.firewall)
+	firewall, err := waf.Compile(env, s.firewall.Load())
 	if err != nil {
 		return nil, fmt.Errorf("waf: %w", err)
 	}

@@ -176,6 +176,11 @@ func (s *Server) Gauges() metrics.Gauges {
 			gauges.Groups = append(gauges.Groups, n)
 		}
 	}
+	for _, c := range s.firewall.Load().Counts() {
+		gauges.Firewall = append(gauges.Firewall, metrics.FirewallRule{
+			Name: c.Rule, Requests: map[string]uint64{spec.WAFAllow: c.Allowed, spec.WAFBlock: c.Blocked, spec.WAFCount: c.Counted},
+		})
+	}
 	return gauges
 }
 

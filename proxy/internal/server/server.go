@@ -68,12 +68,13 @@ type Server struct {
 	// nextShard gives every connection the next shard of the sharded counters and pools.
 	nextShard atomic.Uint32
 	stopping  atomic.Bool
+	// firewall is the one in force, nil without one: the metrics ask for it at any time.
+	firewall atomic.Pointer[waf.Firewall]
 
 	// mu is held while the description is changed. env, site, listeners and reloads belong to it.
 	mu        sync.Mutex
 	env       *spec.Environment
 	site      *edge.Site           // nil without an edge
-	firewall  *waf.Firewall        // nil without one
 	listeners map[string]*listener // by address
 	// leaving are listeners that a reload removed and whose connections finish.
 	leaving map[*listener]struct{}
@@ -298,7 +299,8 @@ func (s *Server) swap(env *spec.Environment, keep bool) (err error) {
 	if s.env != nil {
 		s.warnOfRestart(env)
 	}
-	s.env, s.firewall = env, firewall
+	s.env = env
+	s.firewall.Store(firewall)
 	return nil
 }
 
