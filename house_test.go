@@ -57,7 +57,7 @@ const mayImport = `
 	INTERNAL/proxyheader:
 
 	# A request's life.
-	INTERNAL/waf: INTERNAL/client INTERNAL/exchange spec
+	INTERNAL/waf: INTERNAL/client INTERNAL/exchange INTERNAL/wire spec
 	INTERNAL/edge: INTERNAL/exchange INTERNAL/routing INTERNAL/wire spec
 	INTERNAL/forward: aggregate INTERNAL/answer INTERNAL/balance INTERNAL/client INTERNAL/desync INTERNAL/edge INTERNAL/exchange INTERNAL/http1 INTERNAL/http2 INTERNAL/routing INTERNAL/sticky INTERNAL/target INTERNAL/targetconn INTERNAL/telemetry INTERNAL/waf INTERNAL/wire spec
 
@@ -127,7 +127,7 @@ var netHTTP = []string{
 }
 
 // netHTTPNames are the packages that take nothing but names of statuses and formats from it.
-var netHTTPNames = []string{"lambdas/health", "proxy/internal/accesslog", "proxy/internal/forward"}
+var netHTTPNames = []string{"lambdas/health", "proxy/internal/accesslog", "proxy/internal/forward", "proxy/internal/waf"}
 
 // source is one Go file.
 type source struct {

@@ -73,7 +73,7 @@ func TestNotServed(t *testing.T) {
 	want := []string{
 		"target_groups[0].proxy_only.discovery",
 		"edge.cache",
-		"waf.managed", "waf.geo_match",
+		"waf.managed[1]", "waf.geo_match",
 	}
 	if diff := cmp.Diff(want, load(t, filepath.Join("testdata", "whole.yaml")).NotServed()); diff != "" {
 		t.Error(diff)

@@ -243,7 +243,9 @@ func (e *Environment) NotServed() []string {
 		add(field(at, "discovery"), !p.Discovery.absent())
 	}
 	add("edge.cache", len(e.Edge.Cache) > 0)
-	add("waf.managed", len(e.WAF.Managed) > 0)
+	for i, group := range e.WAF.Managed {
+		add(element("waf.managed", i), OnlyOnAWS(group))
+	}
 	add("waf.geo_match", !e.WAF.GeoMatch.absent())
 	return paths
 }

@@ -18,8 +18,13 @@ type WAF struct {
 	DefaultAction string `yaml:"default_action"`
 	// Managed are AWS's managed rule groups by short names: common, known_bad_inputs,
 	// ip_reputation, anonymous_ip, admin_protection, sqli, linux, unix, windows, php, wordpress.
-	// Elsewhere the OWASP Core Rule Set stands for them. Default: none.
+	// Elsewhere parts of the OWASP Core Rule Set stand for them, at its paranoia level 1, and
+	// there are none for ip_reputation, anonymous_ip, admin_protection and wordpress. Default:
+	// none.
 	Managed []string `yaml:"managed"`
+	// ManagedAction is block, as the groups' own rules do, or count, to see first what they
+	// would block. Default block.
+	ManagedAction string `yaml:"managed_action"`
 	// RateLimits bound requests by who sends them; at most ten. Default: none.
 	RateLimits []RateLimit `yaml:"rate_limits"`
 	// IPSets allow, block or count blocks of addresses. Default: none.
@@ -33,6 +38,14 @@ const (
 	WAFAllow = "allow"
 	WAFBlock = "block"
 	WAFCount = "count"
+)
+
+// Names of rules that stand in no file.
+const (
+	// GeoMatchRule is the one of WAF.GeoMatch.
+	GeoMatchRule = "geo_match"
+	// DefaultActionRule is what logs and metrics call the decision that no rule has made.
+	DefaultActionRule = "Default_Action"
 )
 
 // ManagedRuleGroups are the values of WAF.Managed and AWS's names of them.
@@ -54,6 +67,16 @@ func ManagedRuleGroups() map[string]string {
 	}
 }
 
+// OnlyOnAWS reports whether a managed rule group has no counterpart in the container: it is
+// a list of addresses that AWS keeps, or of an application's paths.
+func OnlyOnAWS(group string) bool {
+	switch group {
+	case "ip_reputation", "anonymous_ip", "admin_protection", "wordpress":
+		return true
+	}
+	return false
+}
+
 // Present tells whether the firewall does anything, so that AWS needs a web ACL for it.
 func (w *WAF) Present() bool {
 	return w.DefaultAction == WAFBlock || len(w.Managed) > 0 || len(w.RateLimits) > 0 || len(w.IPSets) > 0 || !w.GeoMatch.absent()
@@ -69,12 +92,13 @@ const (
 	MaxIPSetAddresses = 10000
 )
 
-func (w *WAF) setDefaults() { w.DefaultAction = WAFAllow }
+func (w *WAF) setDefaults() { w.DefaultAction, w.ManagedAction = WAFAllow, WAFBlock }
 
 func (w *WAF) limits() limits {
 	return limits{
 		"default_action": required(oneOf(WAFAllow, WAFBlock)),
 		"managed":        each(oneOf(slices.Sorted(maps.Keys(ManagedRuleGroups()))...)),
+		"managed_action": required(oneOf(WAFBlock, WAFCount)),
 		"rate_limits":    atMost(MaxRateLimits),
 	}
 }
@@ -84,7 +108,10 @@ func (w *WAF) check(c *checker, path string) {
 	for i, name := range w.Managed {
 		c.unique(seen, name, element(field(path, "managed"), i))
 	}
-	names := map[string]string{}
+	names := map[string]string{GeoMatchRule: field(path, "geo_match"), DefaultActionRule: field(path, "default_action")}
+	for short, name := range ManagedRuleGroups() {
+		names[name] = field(path, "managed") + " " + short
+	}
 	for i, r := range w.RateLimits {
 		c.unique(names, r.Name, field(element(field(path, "rate_limits"), i), "name"))
 	}

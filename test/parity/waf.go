@@ -12,7 +12,7 @@ import (
 // ReadWAF is the web ACL of an assembly as a file would say it; the zero WAF with the default
 // action if there is none.
 func ReadWAF(assembly *template.Assembly) (spec.WAF, error) {
-	w := spec.WAF{DefaultAction: spec.WAFAllow, GeoMatch: spec.GeoMatch{Action: spec.WAFBlock}}
+	w := spec.WAF{DefaultAction: spec.WAFAllow, ManagedAction: spec.WAFBlock, GeoMatch: spec.GeoMatch{Action: spec.WAFBlock}}
 	acls := assembly.All("AWS::WAFv2::WebACL")
 	if len(acls) == 0 {
 		return w, nil
@@ -33,6 +33,9 @@ func ReadWAF(assembly *template.Assembly) (spec.WAF, error) {
 		name, statement := acl.String(at+"Name"), at+"Statement."
 		switch {
 		case acl.Has(statement + "ManagedRuleGroupStatement"):
+			if acl.Has(at + "OverrideAction.Count") {
+				w.ManagedAction = spec.WAFCount
+			}
 			w.Managed = append(w.Managed, short[acl.String(statement+"ManagedRuleGroupStatement.Name")])
 		case acl.Has(statement + "RateBasedStatement"):
 			w.RateLimits = append(w.RateLimits, rateLimit(acl, at))

@@ -69,8 +69,8 @@ func TestCheckTellsAll(t *testing.T) {
 	lines := strings.Split(err.Error(), "\n")
 	want := []string{
 		"waf.rate_limits[0].status: is none that AWS WAF answers with (got 418",
-		`waf: a rule has the name of another or of one that AWS keeps (got "Default_Action"`,
-		`waf: a rule has the name of another or of one that AWS keeps (got "geo_match"`,
+		`waf: a rule has the name of another or of one that AWS keeps (got "ALL"`,
+		`waf: a rule has the name of another or of one that AWS keeps (got "All"`,
 		"waf: the rules cost more web ACL capacity units than a web ACL has (got 5082, want at most 5000): ",
 	}
 	if len(lines) != len(want) {

@@ -16,9 +16,6 @@ import (
 	"github.com/evenkeel/evenkeel/spec"
 )
 
-// geoMatch is the name of the rule that decides by country.
-const geoMatch = "geo_match"
-
 // rule is one rule of the web ACL.
 type rule struct {
 	// name is unique in the web ACL.
@@ -28,6 +25,8 @@ type rule struct {
 	statement *wafv2.CfnWebACL_StatementProperty
 	// action is what a match leads to; nil for a group, whose rules have actions of their own.
 	action *wafv2.CfnWebACL_RuleActionProperty
+	// override is what becomes of the actions of a group's rules; nil for any other rule.
+	override *wafv2.CfnWebACL_OverrideActionProperty
 }
 
 // rules are the firewall's in the order in which they decide: sets of addresses by name,
@@ -40,7 +39,7 @@ func rules(firewall *spec.WAF, references func(set string) []string) []rule {
 	}
 	if g := firewall.GeoMatch; len(g.CountryCodes) > 0 {
 		all = append(all, rule{
-			name:     geoMatch,
+			name:     spec.GeoMatchRule,
 			capacity: unitsMatch,
 			statement: &wafv2.CfnWebACL_StatementProperty{
 				GeoMatchStatement: &wafv2.CfnWebACL_GeoMatchStatementProperty{CountryCodes: convert.Strings(g.CountryCodes)},
@@ -52,7 +51,7 @@ func rules(firewall *spec.WAF, references func(set string) []string) []rule {
 		all = append(all, rateLimitRule(&firewall.RateLimits[i]))
 	}
 	for _, name := range firewall.Managed {
-		all = append(all, managedRule(spec.ManagedRuleGroups()[name]))
+		all = append(all, managedRule(spec.ManagedRuleGroups()[name], firewall.ManagedAction))
 	}
 	return all
 }
@@ -70,7 +69,7 @@ func properties(all []rule) any {
 		if r.action != nil {
 			p.Action = r.action
 		} else {
-			p.OverrideAction = &wafv2.CfnWebACL_OverrideActionProperty{None: map[string]any{}}
+			p.OverrideAction = r.override
 		}
 		list = append(list, p)
 	}
@@ -235,7 +234,7 @@ func blockWith(status int, window time.Duration) *wafv2.CfnWebACL_RuleActionProp
 // files.
 const commonRuleSet = "AWSManagedRulesCommonRuleSet"
 
-func managedRule(group string) rule {
+func managedRule(group, action string) rule {
 	s := &wafv2.CfnWebACL_ManagedRuleGroupStatementProperty{VendorName: new("AWS"), Name: &group}
 	if group == commonRuleSet {
 		// The rule blocks every body above 8 KB: uploads of files, and long forms, which
@@ -246,7 +245,12 @@ func managedRule(group string) rule {
 			ActionToUse: ruleAction(spec.WAFCount),
 		})
 	}
+	override := &wafv2.CfnWebACL_OverrideActionProperty{None: map[string]any{}}
+	if action == spec.WAFCount {
+		override = &wafv2.CfnWebACL_OverrideActionProperty{Count: map[string]any{}}
+	}
 	return rule{
+		override:  override,
 		name:      group,
 		capacity:  managedCapacity[group],
 		statement: &wafv2.CfnWebACL_StatementProperty{ManagedRuleGroupStatement: s},

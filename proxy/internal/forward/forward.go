@@ -30,6 +30,9 @@ func (l *Listener) Serve(x *exchange.Exchange) {
 	if status > 0 {
 		l.refuse(x, status)
 	}
+	if l.firewall != nil {
+		l.firewall.Release(x)
+	}
 	l.account(x)
 }
 

@@ -19,6 +19,8 @@ func (l *Listener) guard(x *exchange.Exchange) int {
 		x.Record.Actions |= exchange.ActionWAF
 		l.reply(x, l.maker.Blocked(x, v.Status, v.RetryAfter, date(x.Record.Created)))
 		return answered
+	case waf.Unread:
+		return v.Status
 	case waf.Failed:
 		x.Record.Actions |= exchange.ActionWAFFailed
 		x.Record.ErrorReason = v.Reason

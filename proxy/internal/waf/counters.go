@@ -4,6 +4,8 @@ import (
 	"math/bits"
 	"runtime"
 	"sync/atomic"
+
+	"github.com/evenkeel/evenkeel/spec"
 )
 
 // counters are the decisions of one rule, over all reloads.
@@ -37,7 +39,7 @@ func (c *counters) sum(a action) uint64 {
 // countersOf are those of the rule of that name, new ones if it had none.
 func (f *Firewall) countersOf(name string) *counters {
 	if f != nil {
-		if name == DefaultAction {
+		if name == spec.DefaultActionRule {
 			return f.unruled
 		}
 		for i := range f.rules {
@@ -51,7 +53,7 @@ func (f *Firewall) countersOf(name string) *counters {
 
 // RuleCount is what one rule has decided so far.
 type RuleCount struct {
-	// Rule is its name, or DefaultAction.
+	// Rule is its name, or spec.DefaultActionRule.
 	Rule string
 	// Allowed, Blocked and Counted are requests.
 	Allowed, Blocked, Counted uint64
@@ -70,6 +72,6 @@ func (f *Firewall) Counts() []RuleCount {
 	for i := range f.rules {
 		add(f.rules[i].name, f.rules[i].counters)
 	}
-	add(DefaultAction, f.unruled)
+	add(spec.DefaultActionRule, f.unruled)
 	return list
 }

@@ -20,15 +20,14 @@ import (
 	"github.com/evenkeel/evenkeel/spec"
 )
 
-// DefaultAction is what the log and the metrics call the decision that no rule has made.
-const DefaultAction = "Default_Action"
-
 // Firewall is the firewall of one description: immutable but for its counters, which it
 // shares with the ones before and after it.
 type Firewall struct {
 	rules []rule
 	// defaultAction is taken when no rule ends it.
 	defaultAction action
+	// engine inspects requests for managed rule groups; nil without any.
+	engine *engine
 	// unruled counts what the default action decided.
 	unruled *counters
 }
@@ -83,10 +82,22 @@ func Compile(env *spec.Environment, before *Firewall) (*Firewall, error) {
 			matcher: newRateLimit(l, before.rateLimit(l.Name)),
 		})
 	}
+	if before != nil && before.engine != nil && slices.Equal(before.engine.names, w.Managed) {
+		f.engine = before.engine // what it was made of has not changed
+	} else if len(w.Managed) > 0 {
+		engine, err := newEngine(w.Managed)
+		if err != nil {
+			return nil, fmt.Errorf("managed: %w", err)
+		}
+		f.engine = engine
+	}
+	if f.engine != nil {
+		f.rules = append(f.rules, managedRules(w, f.engine)...)
+	}
 	for i := range f.rules {
 		f.rules[i].counters = before.countersOf(f.rules[i].name)
 	}
-	f.unruled = before.countersOf(DefaultAction)
+	f.unruled = before.countersOf(spec.DefaultActionRule)
 	return f, nil
 }
 
@@ -109,6 +120,11 @@ type query struct {
 	client netip.Addr
 	// path is normalPath's, empty until it is asked for; key is room for the key of a rate.
 	path, key []byte
+
+	// inspected says that findings, or err, are there.
+	inspected bool
+	findings  []finding
+	err       error
 }
 
 // maxKept bounds what a query keeps for the next one: paths are seldom longer.

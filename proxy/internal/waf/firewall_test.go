@@ -1,6 +1,7 @@
 package waf_test
 
 import (
+	"bytes"
 	"net/netip"
 	"testing"
 	"time"
@@ -39,7 +40,10 @@ func request(client, target string, fields ...string) *exchange.Exchange {
 	}
 	for i := 0; i < len(fields); i += 2 {
 		name := []byte(fields[i])
-		r.Fields = append(r.Fields, exchange.Field{ID: exchange.Identify(name), Name: name, Value: []byte(fields[i+1])})
+		f := exchange.Field{ID: exchange.Identify(name), Name: name, Value: []byte(fields[i+1])}
+		if r.Fields = append(r.Fields, f); f.ID == exchange.FieldHost {
+			r.Host, r.Port, _ = bytes.Cut(f.Value, []byte{':'})
+		}
 	}
 	x.Record.Created = time.Now()
 	return x
@@ -66,7 +70,7 @@ func TestIPSets(t *testing.T) {
 			t.Errorf("%s: %+v, want outcome %d", client, v, want)
 		}
 	}
-	want := []waf.RuleCount{{Rule: "a", Counted: 7}, {Rule: "b", Allowed: 2}, {Rule: "c", Blocked: 3}, {Rule: waf.DefaultAction, Allowed: 3}}
+	want := []waf.RuleCount{{Rule: "a", Counted: 7}, {Rule: "b", Allowed: 2}, {Rule: "c", Blocked: 3}, {Rule: spec.DefaultActionRule, Allowed: 3}}
 	if diff := cmp.Diff(want, f.Counts()); diff != "" {
 		t.Error(diff)
 	}
@@ -77,7 +81,7 @@ func TestIPSets(t *testing.T) {
 	f = compile(t, spec.WAF{IPSets: sets, DefaultAction: spec.WAFBlock}, f)
 	f.Judge(request("198.51.100.1", "/"))
 	f.Judge(request("203.0.113.1", "/"))
-	want = []waf.RuleCount{{Rule: "b", Allowed: 2}, {Rule: "c", Blocked: 4}, {Rule: waf.DefaultAction, Allowed: 3, Blocked: 1}}
+	want = []waf.RuleCount{{Rule: "b", Allowed: 2}, {Rule: "c", Blocked: 4}, {Rule: spec.DefaultActionRule, Allowed: 3, Blocked: 1}}
 	if diff := cmp.Diff(want, f.Counts()); diff != "" {
 		t.Error(diff)
 	}

@@ -13,12 +13,14 @@ const (
 	Blocked
 	// Failed requests could not be judged: the load balancer's waf_fail_open decides.
 	Failed
+	// Unread requests are those whose client did not send the body that was to be inspected.
+	Unread
 )
 
 // Verdict is the firewall's decision about a request.
 type Verdict struct {
 	Outcome Outcome
-	// Status is what a blocked request is answered with.
+	// Status is what a blocked or unread request is answered with.
 	Status int
 	// RetryAfter is the value of Retry-After, in seconds; empty for no such field.
 	RetryAfter []byte
@@ -45,6 +47,9 @@ func (f *fault) Error() string { return f.cause }
 
 // failed is the verdict on a request that could not be judged.
 func failed(err error) Verdict {
+	if u, ok := errors.AsType[*unread](err); ok {
+		return Verdict{Outcome: Unread, Status: u.status}
+	}
 	if f, ok := errors.AsType[*fault](err); ok {
 		return Verdict{Outcome: Failed, Reason: f.reason}
 	}
