@@ -164,7 +164,8 @@ const (
 // Retries sends a failed request to a target that it was not sent to before, and that has
 // room. It must not have been sent yet, or its method is idempotent (RFC 9110 section 9.2.2)
 // and it has no body, or one that came whole with the head and is smaller than 64 KiB. Nothing
-// is sent again once the client has seen anything of an answer. A stickiness cookie follows.
+// is sent again once the client has seen anything of an answer. Each attempt has the group's
+// timeouts anew. A stickiness cookie follows.
 type Retries struct {
 	// Attempts is how many further targets are tried: 1 to 10, or 0 for off. Default 0.
 	Attempts int `yaml:"attempts"`

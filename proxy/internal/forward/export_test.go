@@ -7,4 +7,5 @@ var (
 	ConnectionNames = connectionNames
 	NamedIn         = namedIn
 	Date            = date
+	Await           = await
 )

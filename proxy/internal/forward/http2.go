@@ -40,7 +40,7 @@ func (s *session) overHTTP2() int {
 		s.fields = append(s.fields, exchange.Field{ID: exchange.FieldTE, Name: nameTE, Value: valueTrailers})
 	}
 	answered := false
-	err := s.target.HTTP2.Do(context.Background(), x, s.fields, s.readTimeout(), func(r *exchange.Response) error {
+	err := s.target.HTTP2.Do(context.Background(), x, s.fields, http2.Timeouts{Send: s.sendTimeout(), Read: s.readTimeout()}, func(r *exchange.Response) error {
 		x.Record.TargetStatus, x.Record.ByTarget = r.Status, true
 		if s.discard() {
 			return errDiscarded

@@ -20,6 +20,7 @@ type requestBody struct {
 
 	mu      sync.Mutex
 	idle    sync.Cond
+	begun   bool
 	reading bool
 	closed  bool
 	ended   bool
@@ -33,7 +34,7 @@ func (b *requestBody) Read(p []byte) (int, error) {
 		b.mu.Unlock()
 		return 0, http.ErrBodyReadAfterClose
 	}
-	b.reading = true
+	b.begun, b.reading = true, true
 	b.mu.Unlock()
 
 	n, err := b.attempt.client.ReadBody(p)
@@ -98,6 +99,13 @@ func (b *requestBody) waiting() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.reading
+}
+
+// sending reports whether it is the target's turn to take what was read of the client.
+func (b *requestBody) sending() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.begun && !b.reading && !b.ended && !b.closed
 }
 
 // failure returns what went wrong on the client's side, if anything.

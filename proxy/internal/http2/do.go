@@ -50,22 +50,32 @@ func (a *attempt) use(tc *targetConn, fresh bool) {
 
 type attemptKey struct{}
 
+// Timeouts are how long nothing may move. Read is 0 for any time, and Send for the same as
+// Read.
+type Timeouts struct {
+	// Send is for a target that does not take the body's next bytes.
+	Send time.Duration
+	// Read is for one that does not answer, or does not go on.
+	Read time.Duration
+}
+
 // Do sends x.Request to the target with fields as its header fields: all of them final,
 // in any order. The pseudo-header fields come from Method, from Path and Query, and from
 // a host field or, without one, from Host and Port. The body is streamed from x.Client
 // while the answer is streamed to it, unbuffered both ways, trailers included.
 //
 // onHead is called with the target's head in x.Response before it goes to the client and
-// may change it; its error ends the exchange and is Do's. When Do returns an error after that, the answer is cut: x.Client has been
-// told to Abort. Before that, nothing was sent to the client except 1xx answers.
+// may change it; its error ends the exchange and is Do's. When Do returns an error after
+// that, the answer is cut: x.Client has been told to Abort. Before that, nothing was sent to
+// the client except 1xx answers.
 //
-// idle ends an exchange on which nothing moves in either direction; 0: never. ctx ends it
-// at once. Errors wrap one of the Err values of this package. Do repeats nothing itself;
-// x/net/http2 repeats a request without body that the target declares unprocessed.
+// idle ends an exchange on which nothing moves in either direction; ctx ends it at once.
+// Errors wrap one of the Err values of this package. Do repeats nothing itself; x/net/http2
+// repeats a request without body that the target declares unprocessed.
 //
-// Do sets x.Interim when it sends 1xx answers on, and Dispatched, Answered, NewTargetConn, TargetBytesIn and TargetBytesOut of
-// x.Record.
-func (c *TargetConns) Do(ctx context.Context, x *exchange.Exchange, fields []exchange.Field, idle time.Duration, onHead func(*exchange.Response) error) error {
+// Do sets x.Interim when it sends 1xx answers on, and Dispatched, Answered, NewTargetConn,
+// TargetBytesIn and TargetBytesOut of x.Record.
+func (c *TargetConns) Do(ctx context.Context, x *exchange.Exchange, fields []exchange.Field, idle Timeouts, onHead func(*exchange.Response) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	if cl, ok := exchange.Innermost(x.Client).(interface{ Context() context.Context }); ok {
@@ -73,7 +83,11 @@ func (c *TargetConns) Do(ctx context.Context, x *exchange.Exchange, fields []exc
 	}
 	a := &attempt{client: x.Client}
 	a.early.client = x.Client
-	a.wait.start(idle, func() { cancel(a.idleCause()) })
+	if idle.Send != idle.Read && idle.Send > 0 && x.Request.ContentLength != 0 {
+		a.wait.special = func() (time.Duration, bool) { return idle.Send, a.body.sending() }
+		a.wait.often = idle.Send
+	}
+	a.wait.start(idle.Read, func() { cancel(a.idleCause()) })
 	defer a.wait.stop()
 
 	res, err := c.transport.RoundTrip(c.request(ctx, x, fields, a))

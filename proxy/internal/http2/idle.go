@@ -9,7 +9,12 @@ import (
 // idleTimer calls back once nothing has moved for a time while something waits for the
 // other side. Progress is one atomic store: the timer is not set anew for every read.
 type idleTimer struct {
-	limit   time.Duration
+	limit time.Duration
+	// special tells of a limit that is in force now and then instead of limit; nil for none.
+	// It is asked for no more than every often.
+	special func() (limit time.Duration, is bool)
+	often   time.Duration
+
 	fire    func()
 	moved   atomic.Int64 // when something last moved, since epoch
 	waiting atomic.Int32
@@ -25,13 +30,16 @@ var epoch = time.Now()
 // stop returned.
 func (t *idleTimer) start(limit time.Duration, fire func()) {
 	t.limit, t.fire = limit, fire
+	if t.special == nil {
+		t.often = limit
+	}
 	t.waiting.Store(0)
 	t.moved.Store(int64(time.Since(epoch)))
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.stopped = limit <= 0
 	if !t.stopped {
-		t.timer = time.AfterFunc(limit, t.check)
+		t.timer = time.AfterFunc(min(limit, t.often), t.check)
 	}
 }
 
@@ -52,13 +60,19 @@ func (t *idleTimer) check() {
 	if t.stopped {
 		return
 	}
-	left := t.limit - (time.Since(epoch) - time.Duration(t.moved.Load()))
+	limit := t.limit
+	if t.special != nil {
+		if special, is := t.special(); is {
+			limit = special
+		}
+	}
+	left := limit - (time.Since(epoch) - time.Duration(t.moved.Load()))
 	if left <= 0 && t.waiting.Load() == 0 {
 		// Whoever is waited for, it is not this side.
-		left = t.limit
+		left = limit
 	}
 	if left > 0 {
-		t.timer.Reset(left)
+		t.timer.Reset(min(left, t.often))
 		return
 	}
 	t.stopped = true

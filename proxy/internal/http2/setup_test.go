@@ -167,7 +167,7 @@ func serveRaw(t testing.TB, serve func(net.Conn)) *target {
 }
 
 // proxy sends every exchange to conns with its own fields and reports what Do returned.
-func proxy(conns *http2.TargetConns, idle time.Duration, result chan<- error) func(*exchange.Exchange) {
+func proxy(conns *http2.TargetConns, idle http2.Timeouts, result chan<- error) func(*exchange.Exchange) {
 	return func(x *exchange.Exchange) {
 		canonical(x)
 		err := conns.Do(context.Background(), x, x.Request.Fields, idle, func(*exchange.Response) error { return nil })

@@ -30,7 +30,7 @@ func TestDoForwardsBothWays(t *testing.T) {
 			})
 			conns := http2.NewTargetConns(config(tg, overTLS))
 			t.Cleanup(conns.CloseAll)
-			f := serveFront(t, http2.Options{}, proxy(conns, 0, nil))
+			f := serveFront(t, http2.Options{}, proxy(conns, http2.Timeouts{}, nil))
 			cc := f.client(t)
 			for _, path := range []string{"/a?b=c", "//double", "/%41%2f?", "/caf%C3%A9"} {
 				r := f.request(t, "POST", "", strings.NewReader("hello"))
@@ -77,7 +77,7 @@ func TestBidirectionalStream(t *testing.T) {
 	kinds := make(chan string, 1)
 	f := serveFront(t, http2.Options{}, func(x *exchange.Exchange) {
 		kinds <- x.Record.Type
-		proxy(conns, 0, nil)(x)
+		proxy(conns, http2.Timeouts{}, nil)(x)
 	})
 	pr, pw := io.Pipe()
 	r := f.request(t, "POST", "/echo.Echo/Talk", pr)
@@ -118,7 +118,7 @@ func TestTrailersOnly(t *testing.T) {
 	})
 	conns := http2.NewTargetConns(config(tg, false))
 	t.Cleanup(conns.CloseAll)
-	f := serveFront(t, http2.Options{}, proxy(conns, 0, nil))
+	f := serveFront(t, http2.Options{}, proxy(conns, http2.Timeouts{}, nil))
 	r := f.request(t, "POST", "/x", strings.NewReader("m"))
 	res, err := f.client(t).RoundTrip(r)
 	if err != nil {
@@ -140,7 +140,7 @@ func TestRequestTrailers(t *testing.T) {
 	})
 	conns := http2.NewTargetConns(config(tg, false))
 	t.Cleanup(conns.CloseAll)
-	f := serveFront(t, http2.Options{}, proxy(conns, 0, nil))
+	f := serveFront(t, http2.Options{}, proxy(conns, http2.Timeouts{}, nil))
 	r := f.request(t, "POST", "/", nil)
 	r.Trailer = http.Header{"Checksum": nil}
 	r.Body = io.NopCloser(readerFunc(func([]byte) (int, error) {
