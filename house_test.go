@@ -58,7 +58,8 @@ const mayImport = `
 
 	# A request's life.
 	INTERNAL/waf: INTERNAL/client INTERNAL/exchange INTERNAL/wire spec
-	INTERNAL/edge: INTERNAL/exchange INTERNAL/routing INTERNAL/wire spec
+	INTERNAL/cache: INTERNAL/exchange INTERNAL/routing INTERNAL/sticky INTERNAL/wire spec
+	INTERNAL/edge: INTERNAL/cache INTERNAL/exchange INTERNAL/routing INTERNAL/wire spec
 	INTERNAL/forward: aggregate INTERNAL/answer INTERNAL/balance INTERNAL/client INTERNAL/desync INTERNAL/edge INTERNAL/exchange INTERNAL/http1 INTERNAL/http2 INTERNAL/routing INTERNAL/sticky INTERNAL/target INTERNAL/targetconn INTERNAL/telemetry INTERNAL/waf INTERNAL/wire spec
 
 	# What stands around it.
@@ -70,7 +71,7 @@ const mayImport = `
 	INTERNAL/certs: spec
 	INTERNAL/watch:
 	INTERNAL/elbv2api: INTERNAL/tlspolicy spec targethealth
-	INTERNAL/server: aggregate INTERNAL/accesslog INTERNAL/admin INTERNAL/answer INTERNAL/certs INTERNAL/client INTERNAL/edge INTERNAL/elbv2api INTERNAL/exchange INTERNAL/forward INTERNAL/health INTERNAL/http1 INTERNAL/http2 INTERNAL/metrics INTERNAL/proxyheader INTERNAL/signin INTERNAL/sticky INTERNAL/target INTERNAL/telemetry INTERNAL/tlspolicy INTERNAL/waf INTERNAL/wire spec targethealth
+	INTERNAL/server: aggregate INTERNAL/accesslog INTERNAL/admin INTERNAL/answer INTERNAL/cache INTERNAL/certs INTERNAL/client INTERNAL/edge INTERNAL/elbv2api INTERNAL/exchange INTERNAL/forward INTERNAL/health INTERNAL/http1 INTERNAL/http2 INTERNAL/metrics INTERNAL/proxyheader INTERNAL/signin INTERNAL/sticky INTERNAL/target INTERNAL/telemetry INTERNAL/tlspolicy INTERNAL/waf INTERNAL/wire spec targethealth
 
 	# The program.
 	INTERNAL/demo: INTERNAL/certs environments spec
@@ -127,7 +128,7 @@ var netHTTP = []string{
 }
 
 // netHTTPNames are the packages that take nothing but names of statuses and formats from it.
-var netHTTPNames = []string{"lambdas/health", "proxy/internal/accesslog", "proxy/internal/forward", "proxy/internal/waf"}
+var netHTTPNames = []string{"lambdas/health", "proxy/internal/accesslog", "proxy/internal/cache", "proxy/internal/forward", "proxy/internal/waf"}
 
 // source is one Go file.
 type source struct {

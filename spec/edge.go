@@ -41,6 +41,14 @@ const (
 	MaxPathPattern    = 255
 	MaxCacheKey       = 10
 	MaxCacheTTL       = 100 * 365 * 24 * time.Hour
+	// CacheKeyAll stands for all cookies, or all of the query.
+	CacheKeyAll = "*"
+)
+
+// How long the container may use an answer that is too old.
+const (
+	MaxStaleWhileRevalidate = 24 * time.Hour
+	MaxStaleIfError         = 30 * 24 * time.Hour
 )
 
 // Sizes between which CloudFront compresses, in bytes.
@@ -209,8 +217,38 @@ type CacheBehavior struct {
 	DefaultTTL time.Duration `yaml:"default_ttl"`
 	// MaxTTL is the most that an answer is kept. Default: DefaultTTL, or 24h if that is less.
 	MaxTTL time.Duration `yaml:"max_ttl"`
-	// Key says what of a request beside host and path tells answers apart.
+	// Key says what of a request beside host and path tells answers apart. The container sends a
+	// target nothing of a GET or HEAD that is not in it, but for Accept, Accept-Language, Origin
+	// and Authorization.
 	Key CacheKey `yaml:"key"`
+	// ProxyOnly is what no CloudFront distribution has.
+	ProxyOnly CacheProxyOnly `yaml:"proxy_only"`
+}
+
+// CacheProxyOnly is what of caching only the container does.
+type CacheProxyOnly struct {
+	// StaleWhileRevalidate is for how long an answer that has become too old is still used while
+	// the target is asked for another, when the answer does not say itself: 0s to 24h. Default 0s.
+	//
+	// nginx: proxy_cache_use_stale updating, proxy_cache_background_update.
+	StaleWhileRevalidate time.Duration `yaml:"stale_while_revalidate"`
+	// StaleIfError is the same for when the target cannot be asked or answers with 500, 502, 503
+	// or 504: 0s to 30 days. Default 0s.
+	//
+	// nginx: proxy_cache_use_stale error timeout http_500 http_502 http_503 http_504.
+	StaleIfError time.Duration `yaml:"stale_if_error"`
+	// BypassOnCacheControl heeds Cache-Control of requests: no-cache, no-store and max-age ask the
+	// target, only-if-cached never does. CloudFront heeds none. Default false.
+	//
+	// nginx: proxy_cache_bypass $http_cache_control.
+	BypassOnCacheControl bool `yaml:"bypass_on_cache_control"`
+}
+
+func (p *CacheProxyOnly) limits() limits {
+	return limits{
+		"stale_while_revalidate": seconds(0, MaxStaleWhileRevalidate),
+		"stale_if_error":         seconds(0, MaxStaleIfError),
+	}
 }
 
 func (b *CacheBehavior) limits() limits {
@@ -244,9 +282,9 @@ func (b *CacheBehavior) check(c *checker, path string) {
 type CacheKey struct {
 	// Headers are names of request headers, in any case; at most ten. Default: none.
 	Headers []string `yaml:"headers"`
-	// Cookies are names of cookies; at most ten. Default: none.
+	// Cookies are names of cookies; at most ten, or * alone for all. Default: none.
 	Cookies []string `yaml:"cookies"`
-	// Query are keys of the query string; at most ten. Default: none.
+	// Query are keys of the query string; at most ten, or * alone for all of it. Default: none.
 	Query []string `yaml:"query"`
 }
 
@@ -259,6 +297,14 @@ func (k *CacheKey) limits() limits {
 }
 
 func (k *CacheKey) check(c *checker, path string) {
+	for _, list := range []struct {
+		key   string
+		names []string
+	}{{"cookies", k.Cookies}, {"query", k.Query}} {
+		if at := slices.Index(list.names, CacheKeyAll); at >= 0 && len(list.names) > 1 {
+			c.refuse(element(field(path, list.key), at), "stands for all and not beside others", quote(CacheKeyAll), "it alone, or only names")
+		}
+	}
 	for i, h := range k.Headers {
 		// https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/request-and-response-behavior.html
 		if slices.Contains([]string{"cookie", "connection", "range", "content-length"}, strings.ToLower(h)) {

@@ -270,6 +270,30 @@ var (
 		"", "evenkeel_waf_requests_total", MetricCounter, false,
 		"Requests that a rule of the firewall decided on or counted, by rule and action: allow, block or count. What no rule ended is Default_Action's.",
 	}
+	MetricCacheRequests = Metric{
+		"", "evenkeel_cache_requests_total", MetricCounter, false,
+		"Requests for paths of edge.cache, by what X-Cache-Status said, in lower case.",
+	}
+	MetricCacheServedBytes = Metric{
+		"", "evenkeel_cache_served_bytes_total", MetricCounter, false,
+		"Bytes of bodies that were answered from the cache, before compression.",
+	}
+	MetricCacheEvictions = Metric{
+		"", "evenkeel_cache_evictions_total", MetricCounter, false,
+		"Keys whose answers were dropped from the cache to make room.",
+	}
+	MetricCacheAnswers = Metric{
+		"", "evenkeel_cache_answers", MetricGauge, false,
+		"Answers that the cache keeps.",
+	}
+	MetricCacheBytes = Metric{
+		"", "evenkeel_cache_bytes", MetricGauge, false,
+		"Memory that the cache takes, answers on their way in included.",
+	}
+	MetricCacheLimitBytes = Metric{
+		"", "evenkeel_cache_limit_bytes", MetricGauge, false,
+		"Memory that the cache may take: proxy.cache_memory.",
+	}
 	MetricBuildInfo = Metric{
 		"", "evenkeel_build_info", MetricGauge, false,
 		"The running build; always 1.",

@@ -46,6 +46,10 @@ type Proxy struct {
 	// MaxConnections bounds open client connections: 1 to 10000000; more are refused and
 	// counted. Default 65536.
 	MaxConnections int `yaml:"max_connections"`
+	// CacheMemory bounds what edge.cache keeps, in bytes: 0 to 1099511627776 (1 TiB). It counts
+	// answers with heads and keys, and those on their way in. An answer that would take more
+	// than an eighth of it is not kept; with 0 none is. Default 67108864 (64 MiB).
+	CacheMemory int `yaml:"cache_memory"`
 	// HandoverSocket is a Unix socket over which a process started with the same file takes
 	// the listening sockets from the one that runs, so that replacing a process loses no
 	// connection. Default: none.
@@ -77,6 +81,8 @@ const (
 	DefaultServerName     = "awselb/2.0"
 	DefaultMaxConnections = 65536
 	MaxMaxConnections     = 10_000_000
+	DefaultCacheMemory    = 64 << 20
+	MaxCacheMemory        = 1 << 40
 	// MaxTrustedProxies has room for the blocks of any network of proxies that publishes them.
 	MaxTrustedProxies = 1000
 	// MinStickinessKey is how many bytes a key has at least: as many as the cipher's.
@@ -89,6 +95,7 @@ func (p *Proxy) setDefaults() {
 	p.ConnectionLog = LogFile{Path: LogOff, Format: LogFormatALB}
 	p.HealthCheckLog = LogFile{Path: LogOff, Format: LogFormatALB}
 	p.MaxConnections = DefaultMaxConnections
+	p.CacheMemory = DefaultCacheMemory
 }
 
 func (p *Proxy) limits() limits {
@@ -99,6 +106,7 @@ func (p *Proxy) limits() limits {
 		"trusted_proxies": both(atMost(MaxTrustedProxies), each(that("a block such as 10.0.0.0/8", isCIDR))),
 		"proxy_protocol":  each(oneOf(ProxyProtocolOff, ProxyProtocolOptional, ProxyProtocolRequired)),
 		"max_connections": between(1, MaxMaxConnections),
+		"cache_memory":    between(0, MaxCacheMemory),
 	}
 }
 

@@ -243,7 +243,6 @@ func (e *Environment) NotServed() []string {
 		add(field(group, "cross_zone"), e.TargetGroups[i].CrossZone == CrossZoneOff)
 		add(field(at, "discovery"), !p.Discovery.absent())
 	}
-	add("edge.cache", len(e.Edge.Cache) > 0)
 	for i, group := range e.WAF.Managed {
 		add(element("waf.managed", i), OnlyOnAWS(group))
 	}

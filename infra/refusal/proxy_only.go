@@ -10,6 +10,21 @@ import (
 // setting is one that only the container has, and what AWS offers in its place.
 type setting struct{ key, got, instead string }
 
+// onlyHereCached is onlyHere for a path that is cached.
+func onlyHereCached(p *spec.CacheProxyOnly) []setting {
+	var list []setting
+	if p.StaleWhileRevalidate > 0 {
+		list = append(list, setting{"proxy_only.stale_while_revalidate", p.StaleWhileRevalidate.String(), "stale-while-revalidate in the Cache-Control of answers, which CloudFront heeds"})
+	}
+	if p.StaleIfError > 0 {
+		list = append(list, setting{"proxy_only.stale_if_error", p.StaleIfError.String(), "stale-if-error in the Cache-Control of answers, which CloudFront heeds"})
+	}
+	if p.BypassOnCacheControl {
+		list = append(list, setting{"proxy_only.bypass_on_cache_control", "true", "nothing: CloudFront heeds no Cache-Control of requests"})
+	}
+	return list
+}
+
 // onlyHere lists the settings of a target group that have an effect in the container and
 // none on AWS.
 func onlyHere(g *spec.TargetGroup) []setting {

@@ -94,6 +94,14 @@ func (i inspector) edge() {
 	if n := e.Compression.MinimumSize; e.Compression.Enabled && n != spec.DefaultCompressionSize {
 		i.report.Refuse("edge.compression.minimum_size", "is fixed in CloudFront", strconv.Itoa(n), strconv.Itoa(spec.DefaultCompressionSize))
 	}
+	for n := range e.Cache {
+		if i.env.AWS.ProxyOnly == spec.ProxyOnlyDrop {
+			break
+		}
+		for _, has := range onlyHereCached(&e.Cache[n].ProxyOnly) {
+			i.report.Refuse(fmt.Sprintf("edge.cache[%d].%s", n, has.key), "is what CloudFront does not have", has.got, has.instead+"; or aws.proxy_only: drop, to leave it out on AWS")
+		}
+	}
 	for n := range i.env.LoadBalancer.Listeners {
 		l := &i.env.LoadBalancer.Listeners[n]
 		for m := range l.Rules {

@@ -82,6 +82,9 @@ func TestWhatAWSCannotDoIsRefused(t *testing.T) {
 		"source ip": {place + "load_balancer:\n  listeners:\n    - {name: https, port: 443, protocol: HTTPS, certificates: [syncapp], default_action: {forward: [{target_group: web}]}," +
 			" rules: [{name: a, priority: 1, conditions: [{source_ip: [192.0.2.0/24]}], action: {fixed_response: {status_code: 403}}}]}\n", "source_ip: sees CloudFront's address", "waf.ip_sets"},
 		"no HTTPS":     {place + "load_balancer:\n  listeners:\n    - {name: http, port: 80, protocol: HTTP, default_action: {forward: [{target_group: web}]}}\n", "have none that CloudFront can reach", "443"},
+		"stale":        {place + "edge: {cache: [{path: /a, proxy_only: {stale_while_revalidate: 1s}}]}\n", "edge.cache[0].proxy_only.stale_while_revalidate: is what CloudFront", "Cache-Control of answers"},
+		"stale errors": {place + "edge: {cache: [{path: /a, proxy_only: {stale_if_error: 1s}}]}\n", "edge.cache[0].proxy_only.stale_if_error: is what CloudFront", "Cache-Control of answers"},
+		"bypass":       {place + "edge: {cache: [{path: /a, proxy_only: {bypass_on_cache_control: true}}]}\n", "edge.cache[0].proxy_only.bypass_on_cache_control: is what CloudFront", "nothing"},
 		"compression":  {place + "edge: {compression: {minimum_size: 10}}\n", "edge.compression.minimum_size: is fixed in CloudFront", "1000"},
 		"files only":   {place + "certificates: {syncapp: {acm: {domain: \"\"}}}\n", "is a certificate of files only", "acm.domain or acm.arn"},
 		"no user data": {place + "fleets: {web: {user_data: userdata/none.sh}}\n", "fleets.web.user_data: cannot be read", "script"},

@@ -126,8 +126,8 @@ func (b *behaviors) newCachePolicy(id string, c *spec.CacheBehavior, headers []s
 		EnableAcceptEncodingGzip:   new(true),
 		EnableAcceptEncodingBrotli: new(true),
 		HeadersConfig:              &cf.CfnCachePolicy_HeadersConfigProperty{HeaderBehavior: listed(headers), Headers: convert.Strings(headers)},
-		CookiesConfig:              &cf.CfnCachePolicy_CookiesConfigProperty{CookieBehavior: listed(c.Key.Cookies), Cookies: convert.Strings(c.Key.Cookies)},
-		QueryStringsConfig:         &cf.CfnCachePolicy_QueryStringsConfigProperty{QueryStringBehavior: listed(c.Key.Query), QueryStrings: convert.Strings(c.Key.Query)},
+		CookiesConfig:              &cf.CfnCachePolicy_CookiesConfigProperty{CookieBehavior: listed(c.Key.Cookies), Cookies: names(c.Key.Cookies)},
+		QueryStringsConfig:         &cf.CfnCachePolicy_QueryStringsConfigProperty{QueryStringBehavior: listed(c.Key.Query), QueryStrings: names(c.Key.Query)},
 	}
 	return cf.NewCfnCachePolicy(scope, new("Resource"), &cf.CfnCachePolicyProps{
 		CachePolicyConfig: &cf.CfnCachePolicy_CachePolicyConfigProperty{
@@ -142,10 +142,21 @@ func (b *behaviors) newCachePolicy(id string, c *spec.CacheBehavior, headers []s
 
 // listed is how CloudFront says whether names follow.
 func listed(names []string) *string {
-	if len(names) == 0 {
+	switch {
+	case len(names) == 0:
 		return new("none")
+	case names[0] == spec.CacheKeyAll:
+		return new("all")
 	}
 	return new("whitelist")
+}
+
+// names are those that CloudFront wants listed: none where all are meant.
+func names(list []string) *[]*string {
+	if len(list) > 0 && list[0] == spec.CacheKeyAll {
+		return nil
+	}
+	return convert.Strings(list)
 }
 
 // policyName is a name that no other policy of the account has, as CloudFront wants one.

@@ -38,6 +38,17 @@ func TestJSON(t *testing.T) {
 	}
 }
 
+func TestJSONOfTheCache(t *testing.T) {
+	config := config
+	config.Access.Format = spec.LogFormatJSON
+	x := served()
+	x.Record.CacheStatus = "HIT"
+	var got map[string]any
+	if err := json.Unmarshal([]byte(accesslog.Line(config, x)), &got); err != nil || got["cache_status"] != "HIT" {
+		t.Errorf("cache_status is %v (%v)", got["cache_status"], err)
+	}
+}
+
 func TestJSONOfAMalformedRequest(t *testing.T) {
 	config := config
 	config.Access.Format = spec.LogFormatJSON

@@ -9,7 +9,7 @@ import (
 
 // appendJSON appends one JSON object with the fields of the ALB format under the names
 // that its documentation gives them. Every field is always there: null where the ALB
-// format has a dash, numbers where it has numbers.
+// format has a dash, numbers where it has numbers. What the edge's cache has to do with it is told beside them.
 func (l *Logger) appendJSON(b []byte, x *exchange.Exchange, s *stamps) []byte {
 	r, c := &x.Record, x.Conn
 	request, target, response := processingTimes(r)
@@ -57,6 +57,9 @@ func (l *Logger) appendJSON(b []byte, x *exchange.Exchange, s *stamps) []byte {
 	b = appendMember(b, "transformed_host", r.TransformedHost)
 	b = appendMember(b, "transformed_uri", r.TransformedURI)
 	b = appendMember(b, "request_transform_status", r.TransformStatus)
+	if r.CacheStatus != "" {
+		b = appendMember(b, "cache_status", r.CacheStatus) // no load balancer's log has it
+	}
 	b = append(appendAddr(append(appendKey(b, "ip_address"), '"'), c.Local.Addr()), '"')
 	return append(b, '}', '\n')
 }

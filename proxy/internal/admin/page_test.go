@@ -133,6 +133,9 @@ func TestPageWantsASignIn(t *testing.T) {
 	if got := d.send("/stats/target", order("drain")); got.StatusCode != 401 || len(d.process.orders) != 0 {
 		t.Errorf("an order: %d", got.StatusCode)
 	}
+	if got := d.send("/stats/purge", url.Values{"path": {"/a/*"}}); got.StatusCode != 401 || len(d.process.purged) != 0 {
+		t.Errorf("a purge: %d", got.StatusCode)
+	}
 	for _, path := range []string{"/status", "/healthz", "/stats/page.css", "/stats/page.js", "/stats/sign-in"} {
 		if got := d.send(path, nil); got.StatusCode != 200 {
 			t.Errorf("%s: %d", path, got.StatusCode)
@@ -165,6 +168,9 @@ func TestPageWithoutUsersOnlyShows(t *testing.T) {
 	}
 	if got := ask(t, h, "POST", "/stats/target"); got.Code != 403 || len(p.orders) != 0 {
 		t.Errorf("an order: %d", got.Code)
+	}
+	if got := ask(t, h, "POST", "/stats/purge"); got.Code != 403 || len(p.purged) != 0 {
+		t.Errorf("a purge: %d", got.Code)
 	}
 	if got := ask(t, h, "GET", "/stats/sign-in"); got.Code != 303 || got.Header().Get("Location") != "/stats" {
 		t.Errorf("the door: %d", got.Code)
@@ -230,14 +236,14 @@ func TestCrossSitePost(t *testing.T) {
 		if c.token != "" {
 			fields = append(fields, "X-CSRF-Token", c.token)
 		}
-		for _, path := range []string{"/stats/target", "/stats/sign-out"} {
+		for _, path := range []string{"/stats/target", "/stats/purge", "/stats/sign-out"} {
 			if got := d.send(path, order("drain"), fields...); got.StatusCode != 403 {
 				t.Errorf("%s %s: %d", path, name, got.StatusCode)
 			}
 		}
 	}
-	if len(d.process.orders) != 0 {
-		t.Errorf("orders %v", d.process.orders)
+	if len(d.process.orders) != 0 || len(d.process.purged) != 0 {
+		t.Errorf("orders %v, purges %v", d.process.orders, d.process.purged)
 	}
 	// Nor can it sign the operator in as somebody else.
 	if got := d.send("/stats/sign-in", url.Values{"user": {"alice"}, "password": {password}}, "Sec-Fetch-Site", "cross-site"); got.StatusCode != 403 {

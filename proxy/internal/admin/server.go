@@ -62,6 +62,9 @@ type Source interface {
 	// Reload reads the environment file again. An error lists what is wrong with it, and
 	// nothing has changed then.
 	Reload(ctx context.Context) error
+	// Purge drops what edge.cache keeps for a path, or with an asterisk at its end for all that
+	// begin so, and returns how many answers that were. An error says what is wrong with the path.
+	Purge(path string) (int, error)
 }
 
 // Options of New.
@@ -141,6 +144,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /stats/page.js", s.asset("page.js", "text/javascript"))
 	mux.HandleFunc("GET /stats/events", s.insiders(s.events))
 	mux.HandleFunc("POST /stats/target", s.changers(s.order))
+	mux.HandleFunc("POST "+purgePath, s.changers(s.purge))
 	mux.HandleFunc("GET "+signInPath, s.signInForm)
 	mux.HandleFunc("POST "+signInPath, s.signIn)
 	mux.HandleFunc("POST /stats/sign-out", s.changers(s.signOut))

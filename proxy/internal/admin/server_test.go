@@ -31,6 +31,7 @@ type process struct {
 	orderError error
 	ready      bool
 	reload     func(ctx context.Context) error
+	purged     []string
 }
 
 func (p *process) Status() admin.Status { return p.status }
@@ -56,6 +57,14 @@ func (p *process) Reload(ctx context.Context) error {
 		return nil
 	}
 	return p.reload(ctx)
+}
+
+func (p *process) Purge(path string) (int, error) {
+	if path != "/a/*" {
+		return 0, errors.New("no such path")
+	}
+	p.purged = append(p.purged, path)
+	return 3, nil
 }
 
 // handler is what answers for p on the listener's default address.

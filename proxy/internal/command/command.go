@@ -44,6 +44,7 @@ type commandLine struct {
 	Target  targetCommand  `cmd:"" help:"Drain a target of a running process, take it out, bring it back, or weigh it."`
 	Doctor  doctorCommand  `cmd:"" help:"Look for what is wrong with a running process: spread, health checks, sessions, timeouts."`
 	Reload  reloadCommand  `cmd:"" help:"Make a running process read its environment file again."`
+	Purge   purgeCommand   `cmd:"" help:"Drop what the cache of a running process keeps for some paths."`
 	Health  healthCommand  `cmd:"" help:"Ask a running process whether it lives, for a container's HEALTHCHECK."`
 	Agent   agentCommand   `cmd:"" help:"End the application of an EC2 instance before Auto Scaling ends the instance."`
 	Demo    demoCommand    `cmd:"" help:"Run three demo targets and the load balancer in front of them."`

@@ -94,7 +94,7 @@ func (*silentClient) WriteHead(*exchange.Response, []byte, bool) error { return 
 // siteOf compiles an edge.
 func siteOf(t testing.TB, e spec.Edge) *edge.Site {
 	t.Helper()
-	site, err := edge.New(&spec.Environment{Edge: e}, "")
+	site, err := edge.New(&spec.Environment{Edge: e}, "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"github.com/evenkeel/evenkeel/proxy/internal/cache"
 	"github.com/evenkeel/evenkeel/proxy/internal/routing"
 	"github.com/evenkeel/evenkeel/spec"
 )
@@ -11,6 +12,7 @@ import (
 // compiler makes a Site and collects what is wrong with the files and folders it is made of.
 type compiler struct {
 	dir      string
+	kept     *cache.Cache
 	problems spec.Problems
 }
 

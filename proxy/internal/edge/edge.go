@@ -15,6 +15,7 @@
 package edge
 
 import (
+	"github.com/evenkeel/evenkeel/proxy/internal/cache"
 	"github.com/evenkeel/evenkeel/proxy/internal/exchange"
 	"github.com/evenkeel/evenkeel/proxy/internal/routing"
 	"github.com/evenkeel/evenkeel/spec"
@@ -43,11 +44,13 @@ type handler interface {
 
 // New compiles the edge of env, with the files that it names, whose paths start at dir. It is
 // nil when there is none. The error is spec.Problems.
-func New(env *spec.Environment, dir string) (*Site, error) {
+//
+// Answers of edge.cache are kept in kept.
+func New(env *spec.Environment, dir string, kept *cache.Cache) (*Site, error) {
 	if !env.Edge.Present() {
 		return nil, nil
 	}
-	c := compiler{dir: dir}
+	c := compiler{dir: dir, kept: kept}
 	site := c.compile(&env.Edge)
 	if len(c.problems) > 0 {
 		return nil, c.problems
@@ -58,7 +61,7 @@ func New(env *spec.Environment, dir string) (*Site, error) {
 // compile makes a Site of what is good.
 func (c *compiler) compile(e *spec.Edge) *Site {
 	return &Site{
-		behaviors:   c.statics(e.Static),
+		behaviors:   append(c.statics(e.Static), c.caches(e.Cache)...),
 		headers:     headersOf(e.ResponseHeaders),
 		pages:       c.errorPages(e.ErrorPages),
 		compression: compressionOf(&e.Compression),

@@ -32,7 +32,7 @@ func folder(t testing.TB, files ...string) string {
 func pagesOf(t *testing.T) *edge.Site {
 	t.Helper()
 	dir := folder(t, "503.html", "<p>later", "page", "raw")
-	site, err := edge.New(&spec.Environment{Edge: spec.Edge{ErrorPages: map[string]string{"503": "503.html", "404": filepath.Join(dir, "page")}}}, dir)
+	site, err := edge.New(&spec.Environment{Edge: spec.Edge{ErrorPages: map[string]string{"503": "503.html", "404": filepath.Join(dir, "page")}}}, dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +162,7 @@ func TestErrorPagesThatCannotBeServed(t *testing.T) {
 		"folder":     `edge.error_pages.503: is no ordinary file (got "folder", want a file of at most 1048576 bytes)`,
 		"pipe":       `edge.error_pages.503: is no ordinary file (got "pipe", want a file of at most 1048576 bytes)`,
 	} {
-		_, err := edge.New(&spec.Environment{Edge: spec.Edge{ErrorPages: map[string]string{"503": file}}}, dir)
+		_, err := edge.New(&spec.Environment{Edge: spec.Edge{ErrorPages: map[string]string{"503": file}}}, dir, nil)
 		got := ""
 		if err != nil {
 			got = err.Error()

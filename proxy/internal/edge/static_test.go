@@ -34,7 +34,7 @@ func filesOf(t testing.TB, dir string, e spec.Edge) *edge.Site {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	site, err := edge.New(&spec.Environment{Edge: e}, dir)
+	site, err := edge.New(&spec.Environment{Edge: e}, dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +188,7 @@ func TestStaticFoldersThatCannotBeServed(t *testing.T) {
 	dir := folder(t, "file", "")
 	_, err := edge.New(&spec.Environment{Edge: spec.Edge{Static: []spec.Static{
 		{Path: "/a/*", Directory: "none"}, {Path: "/b/*", Directory: "file"}, {Path: "/c/*", Directory: "."},
-	}}}, dir)
+	}}}, dir, nil)
 	const want = `edge.static[0].directory: cannot be read: no such file or directory (got "none", want a folder of files)
 edge.static[1].directory: cannot be read: not a directory (got "file", want a folder of files)`
 	if err == nil || err.Error() != want {

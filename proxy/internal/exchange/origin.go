@@ -10,6 +10,15 @@ type Origin struct {
 	// may be empty for no such field.
 	Server string
 	Date   []byte
+	// Route names what the rule does with requests: its transforms and target groups.
+	Route string
+	// Proto and Port are what X-Forwarded-Proto and -Port will say to a target; Trusted says that
+	// they are what a trusted proxy said.
+	Proto, Port []byte
+	Trusted     bool
+	// Cookies are the names of those by which the target groups keep clients with targets, beside
+	// the ones that every load balancer has.
+	Cookies []string
 	// Managed are the fields that the listener sets on every answer. A target's answer has them.
 	Managed []Field
 }

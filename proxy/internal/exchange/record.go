@@ -53,6 +53,8 @@ type Record struct {
 	TargetBytesIn    int64
 	TargetBytesOut   int64
 	MalformedRequest bool // the head could not be read: the log line has no request
+	// CacheStatus is what X-Cache-Status says; empty where nothing is cached.
+	CacheStatus string
 }
 
 // Earlier counts what happened in attempts to have a request answered that are not in its
@@ -75,6 +77,11 @@ func number(is bool) int {
 	}
 	return 0
 }
+
+// StatusClientGone is logged when the client closed before it was answered.
+//
+// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-troubleshooting.html
+const StatusClientGone = 460
 
 // NoRule is Record.Priority when no rule was evaluated.
 const NoRule = -2

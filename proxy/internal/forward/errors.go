@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 
+	"github.com/evenkeel/evenkeel/proxy/internal/exchange"
 	"github.com/evenkeel/evenkeel/proxy/internal/http1"
 	"github.com/evenkeel/evenkeel/proxy/internal/http2"
 	"github.com/evenkeel/evenkeel/proxy/internal/target"
@@ -16,8 +17,6 @@ import (
 //
 // https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-troubleshooting.html
 const (
-	// statusClientGone is logged when the client closed before the target answered.
-	statusClientGone = 460
 	// statusTooManyForwardedFor answers an X-Forwarded-For of more than 30 addresses.
 	statusTooManyForwardedFor = 463
 	// statusVersionMismatch answers a protocol version that the target group cannot serve.
@@ -45,7 +44,7 @@ type failure struct {
 // failures is searched in order. What is not listed is a 502: the target closed or reset the
 // connection.
 var failures = []failure{
-	{err: errClientGone, status: statusClientGone},
+	{err: errClientGone, status: exchange.StatusClientGone},
 	{err: targetconn.ErrConnectTimeout, status: http.StatusGatewayTimeout, connect: true, cause: target.CauseConnect, fault: target.FaultConnect, cut: telemetry.CutConnect},
 	{err: targetconn.ErrTLSTimeout, status: http.StatusGatewayTimeout, tls: true, cause: target.CauseConnect, fault: target.FaultConnect, cut: telemetry.CutTLS},
 	{err: targetconn.ErrConnect, status: http.StatusBadGateway, connect: true, cause: target.CauseConnect, fault: target.FaultConnect},

@@ -57,20 +57,37 @@ func (l *Listener) act(x *exchange.Exchange) int {
 	}
 	if l.edge != nil {
 		if b := l.edge.Match(x.Request.Path); b != nil {
-			return b.Serve(x, l.origin(rule))
+			return b.Serve(x, l.origin(x, rule))
 		}
 	}
 	return l.transformAndForward(x, rule)
 }
 
 // origin is what the edge gets answers from, for a request that rule forwards.
-func (l *Listener) origin(rule *routing.Rule) *exchange.Origin {
+func (l *Listener) origin(x *exchange.Exchange, rule *routing.Rule) *exchange.Origin {
+	proto, port := l.cameTo(x)
 	return &exchange.Origin{
 		Forward: func(x *exchange.Exchange) int { return l.transformAndForward(x, rule) },
 		Server:  l.maker.ServerName,
 		Date:    date(time.Now()),
+		Route:   rule.Route,
+		Proto:   proto,
+		Port:    port,
+		Cookies: l.persistenceCookies(rule.Action.Forward),
+		Trusted: l.trusted != nil && l.trusted.Contains(x.Conn.Peer.Addr()),
 		Managed: l.managed,
 	}
+}
+
+// persistenceCookies are the names of the cookies by which the groups of f know clients.
+func (l *Listener) persistenceCookies(f *routing.Forward) []string {
+	var names []string
+	for i := range f.Groups {
+		if c := l.groups[f.Groups[i].Name].Snapshot().Config.Persistence; c != nil {
+			names = append(names, c.Name)
+		}
+	}
+	return names
 }
 
 // transformAndForward carries out a forward action.
@@ -168,7 +185,7 @@ func (l *Listener) forward(x *exchange.Exchange, f *routing.Forward) int {
 
 // refuse answers with an error page of the load balancer.
 func (l *Listener) refuse(x *exchange.Exchange, status int) {
-	if status == statusClientGone {
+	if status == exchange.StatusClientGone {
 		x.Record.Status = status // nobody is left to answer
 		x.Client.Abort()
 		return

@@ -62,7 +62,7 @@ func (s *session) overHTTP2() int {
 		x.Client.Abort()
 		return 0
 	case x.Client.Gone():
-		return statusClientGone
+		return exchange.StatusClientGone
 	case errors.Is(err, http2.ErrClient) && wire.Timeout(err):
 		s.cut = telemetry.CutClient
 		return http.StatusRequestTimeout

@@ -44,9 +44,9 @@ func await(x *exchange.Exchange, group *target.Group, place *target.Ticket, time
 		}
 	case <-gone:
 		if group.Abandon(place, false) {
-			return nil, statusClientGone
+			return nil, exchange.StatusClientGone
 		}
-		status = statusClientGone
+		status = exchange.StatusClientGone
 	}
 	t := place.Target()
 	switch {

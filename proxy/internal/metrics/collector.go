@@ -102,6 +102,7 @@ func newCollector(s *Set) *collector {
 	c.describeTargets()
 	c.descs[&spec.MetricWAFRequests] = prometheus.NewDesc(spec.MetricWAFRequests.Prometheus, spec.MetricWAFRequests.Help,
 		[]string{spec.DimensionLoadBalancer.Prometheus, "rule", "action"}, nil)
+	c.describeCache()
 	c.build = prometheus.NewDesc(spec.MetricBuildInfo.Prometheus, spec.MetricBuildInfo.Help,
 		[]string{"version", "revision", "goversion"}, nil)
 	c.reloads = prometheus.NewDesc(spec.MetricConfigReloads.Prometheus, spec.MetricConfigReloads.Help,
@@ -186,6 +187,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 			c.send(ch, &spec.MetricWAFRequests, float64(n), c.set.label(), label(rule.Name), action)
 		}
 	}
+	c.collectCache(ch, gauges.Cache)
 	c.collectProcess(ch)
 }
 

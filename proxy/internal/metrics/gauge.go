@@ -19,6 +19,8 @@ type Gauges struct {
 	Loads []GroupLoad
 	// Firewall has an element for every rule of the firewall, in their order.
 	Firewall []FirewallRule
+	// Cache is edge.cache's; nil without one.
+	Cache *CacheGauges
 }
 
 // GroupLoad is what a target group has to do beyond sending requests to targets. All but

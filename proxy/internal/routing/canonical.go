@@ -63,6 +63,16 @@ var (
 	asterisk = []byte("*")
 )
 
+// CanonicalPath returns a path in the form that requests have it in.
+func CanonicalPath(path string) (string, error) {
+	var a exchange.Arena
+	canonical, _, _, err := canonicalTarget([]byte(path), &a)
+	if err != nil {
+		return "", err
+	}
+	return string(canonical), nil
+}
+
 // splitAbsolute sets scheme and authority from a target in absolute form and returns the
 // rest of it. Without a path that is the root, or for OPTIONS the asterisk (RFC 9112, 3.2.4).
 func splitAbsolute(r *exchange.Request) ([]byte, bool) {

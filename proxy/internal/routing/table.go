@@ -22,6 +22,8 @@ type Rule struct {
 	// Priority is 1-50000; 0 for the default rule.
 	Priority int
 	Action   Action
+	// Route tells forward actions apart by where they lead.
+	Route string
 
 	conditions []condition
 	host, url  *rewrite
@@ -51,7 +53,7 @@ func Compile(l *spec.Listener) (*Table, error) {
 	if err != nil {
 		errs = append(errs, fmt.Errorf("default_action: %w", err))
 	}
-	t.rules = append(t.rules, Rule{Name: defaultRule, Action: action})
+	t.rules = append(t.rules, Rule{Name: defaultRule, Action: action, Route: routeOf(&spec.Transforms{}, &l.DefaultAction)})
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
@@ -59,7 +61,7 @@ func Compile(l *spec.Listener) (*Table, error) {
 }
 
 func compileRule(r *spec.Rule) (Rule, error) {
-	rule := Rule{Name: r.Name, Priority: r.Priority}
+	rule := Rule{Name: r.Name, Priority: r.Priority, Route: routeOf(&r.Transforms, &r.Action)}
 	var errs []error
 	add := func(err error, format string, args ...any) {
 		if err != nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/evenkeel/evenkeel/proxy/internal/accesslog"
 	"github.com/evenkeel/evenkeel/proxy/internal/admin"
 	"github.com/evenkeel/evenkeel/proxy/internal/answer"
+	"github.com/evenkeel/evenkeel/proxy/internal/cache"
 	"github.com/evenkeel/evenkeel/proxy/internal/edge"
 	"github.com/evenkeel/evenkeel/proxy/internal/elbv2api"
 	"github.com/evenkeel/evenkeel/proxy/internal/forward"
@@ -70,6 +71,9 @@ type Server struct {
 	stopping  atomic.Bool
 	// firewall is the one in force, nil without one: the metrics ask for it at any time.
 	firewall atomic.Pointer[waf.Firewall]
+	cache    *cache.Cache
+	// caches says that some path is cached, or was.
+	caches atomic.Bool
 
 	// mu is held while the description is changed. env, site, listeners and reloads belong to it.
 	mu        sync.Mutex
@@ -127,6 +131,7 @@ func New(env *spec.Environment, options Options) (*Server, error) {
 	if s.logs, err = newLogs(env, options.Logger); err != nil {
 		return nil, err
 	}
+	s.cache = cache.New(int64(env.Proxy.CacheMemory), s.logger)
 	s.metrics = metrics.New(metrics.Options{
 		LoadBalancer: env.LoadBalancerID(),
 		Version:      options.Version,
@@ -294,7 +299,14 @@ func (s *Server) swap(env *spec.Environment, keep bool) (err error) {
 	s.metrics.Rename(env.LoadBalancerID())
 	s.logs.Rename(env.LoadBalancerID(), env.DNSName())
 	s.maxConnections.Store(int64(env.Proxy.MaxConnections))
+	s.cache.SetMemory(int64(env.Proxy.CacheMemory))
+	if len(env.Edge.Cache) > 0 {
+		s.caches.Store(true)
+	}
 	s.publish(plans)
+	if !keep {
+		s.cache.Retain(env.Edge.Cache)
+	}
 	s.site = site
 	if s.env != nil {
 		s.warnOfRestart(env)
