@@ -81,7 +81,7 @@ const mayImport = `
 	INTERNAL/importer: spec
 	INTERNAL/importer/haproxy: INTERNAL/importer spec
 	INTERNAL/importer/nginx: INTERNAL/importer spec
-	INTERNAL/command: INTERNAL/admin INTERNAL/agent INTERNAL/demo INTERNAL/doctor INTERNAL/edge INTERNAL/importer INTERNAL/importer/haproxy INTERNAL/importer/nginx INTERNAL/prometheus INTERNAL/server INTERNAL/tlspolicy INTERNAL/watch spec
+	INTERNAL/command: INTERNAL/admin INTERNAL/agent INTERNAL/demo INTERNAL/doctor INTERNAL/edge INTERNAL/importer INTERNAL/importer/haproxy INTERNAL/importer/nginx INTERNAL/prometheus INTERNAL/server INTERNAL/signin INTERNAL/tlspolicy INTERNAL/watch spec
 	proxy: INTERNAL/command
 
 	# The functions on AWS.

@@ -94,7 +94,7 @@ func (c Client) Reload(ctx context.Context) error {
 // Order has an order for a target carried out, as User.
 func (c Client) Order(ctx context.Context, o Order) (Change, error) {
 	form := url.Values{"target_group": {o.TargetGroup}, "target": {o.Target}, "action": {o.Action}}
-	if o.Action == "weight" {
+	if o.Action == ActionWeight {
 		form.Set("weight", strconv.Itoa(o.Weight))
 	}
 	var change Change

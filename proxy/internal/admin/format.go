@@ -40,7 +40,7 @@ func FormatStatus(w io.Writer, s Status) error {
 			row(t, name, "", "", "", "", "", "", "")
 		}
 		for _, target := range g.Targets {
-			row(t, name, target.ID, target.Address, target.Zone, string(target.State), reason(target),
+			row(t, name, target.ID, target.Address, target.Zone, state(target), reason(target),
 				fmt.Sprint(target.Outstanding), fmt.Sprint(target.Requests))
 		}
 	}
@@ -61,6 +61,14 @@ func formatReloads(out *bytes.Buffer, r Reloads) {
 	for line := range strings.Lines(r.LastError) {
 		fmt.Fprintf(out, "  %s\n", Printable(strings.TrimRight(line, "\n")))
 	}
+}
+
+// state is the target's state, and what an operator wants of it, if that is something else.
+func state(t Target) string {
+	if t.Administrative == "" || t.Administrative == ActionReady {
+		return string(t.State)
+	}
+	return fmt.Sprintf("%s (%s)", t.State, t.Administrative)
 }
 
 // reason is the reason code with its description.

@@ -34,10 +34,10 @@ the last reload was refused:
 LISTENER  PROTOCOL  PORT  ADDRESS
 https     HTTPS     443   0.0.0.0:8443
 
-TARGET GROUP      TARGET  ADDRESS      ZONE  STATE      REASON                             OUTSTANDING  REQUESTS
-web (fails open)  web-1   10.0.1.1:80  a     healthy    -                                  2            9
-web (fails open)  web-2   10.0.1.2:80  -     unhealthy  Target.Timeout: Request timed out  0            0
-idle              -       -            -     -          -                                  -            -
+TARGET GROUP      TARGET  ADDRESS      ZONE  STATE              REASON                             OUTSTANDING  REQUESTS
+web (fails open)  web-1   10.0.1.1:80  a     healthy            -                                  2            9
+web (fails open)  web-2   10.0.1.2:80  -     unhealthy (drain)  Target.Timeout: Request timed out  0            0
+idle              -       -            -     -                  -                                  -            -
 `, "\t", "")
 	if diff := cmp.Diff(want, format(t, s)); diff != "" {
 		t.Error(diff)

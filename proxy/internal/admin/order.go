@@ -14,7 +14,7 @@ func (s *Server) order(w http.ResponseWriter, r *http.Request, who visitor) {
 		TargetGroup: r.PostForm.Get("target_group"), Target: r.PostForm.Get("target"),
 		Action: r.PostForm.Get("action"), By: who.user,
 	}
-	if text := r.PostForm.Get("weight"); text != "" || o.Action == "weight" {
+	if text := r.PostForm.Get("weight"); text != "" || o.Action == ActionWeight {
 		var err error
 		if o.Weight, err = strconv.Atoi(text); err != nil {
 			plain(w, http.StatusUnprocessableEntity, "weight is no number")

@@ -120,7 +120,7 @@ func TestPageWantsASignIn(t *testing.T) {
 	if got := d.send("/stats", nil); got.StatusCode != 303 || got.Header.Get("Location") != "/stats/sign-in" || strings.Contains(got.body, "web-1") {
 		t.Errorf("the page: %d %v", got.StatusCode, got.Header)
 	}
-	for _, path := range []string{"/stats;json", "/stats/events"} {
+	for _, path := range []string{"/stats;json", "/stats;csv", "/stats/events"} {
 		got := d.send(path, nil)
 		if got.StatusCode != 401 || strings.Contains(got.body, "web-1") {
 			t.Errorf("%s: %d %s", path, got.StatusCode, got.body)

@@ -2,10 +2,12 @@ package admin_test
 
 import (
 	"encoding/csv"
+	"fmt"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
+	"github.com/evenkeel/evenkeel/proxy/internal/admin"
 	"github.com/evenkeel/evenkeel/targethealth"
 )
 
@@ -29,6 +31,22 @@ func TestNginxStatus(t *testing.T) {
 // TestStatsCSV reads the lines as HAProxy's monitors do: by the names of the first.
 func TestStatsCSV(t *testing.T) {
 	stats := sampleStats()
+	web := &stats.TargetGroups[0]
+	for i, c := range []struct {
+		state  targethealth.State
+		order  string
+		status string
+	}{
+		{targethealth.Healthy, admin.ActionReady, "UP"}, {targethealth.Unhealthy, admin.ActionReady, "DOWN"}, {targethealth.Initial, admin.ActionReady, "DOWN"},
+		{targethealth.Draining, admin.ActionReady, "DRAIN"}, {targethealth.Unused, admin.ActionReady, "no check"},
+		{targethealth.Healthy, admin.ActionDrain, "DRAIN"}, {targethealth.Unhealthy, admin.ActionDrain, "DOWN"},
+		{targethealth.Unavailable, admin.ActionMaintenance, "MAINT"},
+	} {
+		one := web.Targets[0]
+		one.ID, one.Address, one.State, one.Administrative, one.Description = fmt.Sprint("x", i), c.status, c.state, c.order, ""
+		web.Targets = append(web.Targets, one)
+	}
+	web.Targets = web.Targets[2:]
 	w := ask(t, handler(&process{stats: stats}), "GET", "/stats;csv")
 	text, ok := strings.CutPrefix(w.Body.String(), "# ")
 	if w.Code != 200 || !ok {
@@ -55,16 +73,18 @@ func TestStatsCSV(t *testing.T) {
 			t.Errorf("frontend: got %v", row)
 		}
 	}
-	words := map[targethealth.State]string{targethealth.Healthy: "UP", targethealth.Unhealthy: "DOWN", targethealth.Initial: "DOWN", targethealth.Draining: "DRAIN", targethealth.Unused: "no check"}
 	for i := range stats.TargetGroups {
 		g := &stats.TargetGroups[i]
+		if row := rows[g.Name+"/BACKEND"]; row["act"] != map[string]string{"web": "1", "idle": "0"}[g.Name] {
+			t.Errorf("%s active targets of %s", row["act"], g.Name)
+		}
 		if row := rows[g.Name+"/BACKEND"]; row["type"] != "1" || row["status"] == "" || row["qcur"] != "4" || row["qlimit"] != "50" || row["wretr"] != "6" {
 			t.Errorf("backend: got %v", row)
 		}
 		for j := range g.Targets {
 			target := &g.Targets[j]
 			row := rows[g.Name+"/"+target.ID]
-			if row["type"] != "2" || row["status"] != words[target.State] || row["stot"] == "" || row["slim"] != "40" || row["hrsp_5xx"] == "" {
+			if row["type"] != "2" || row["status"] != target.Address || row["stot"] == "" || row["slim"] != "40" || row["hrsp_5xx"] == "" {
 				t.Errorf("server %s: got %v", target.ID, row)
 			}
 		}

@@ -147,8 +147,8 @@ func sample() admin.Status {
 		Listeners: []admin.Listener{{Name: "https", Protocol: "HTTPS", Port: 443, Address: "0.0.0.0:8443"}},
 		TargetGroups: []admin.TargetGroup{
 			{Name: "web", ARN: "arn:web", Protocol: "HTTP", Algorithm: "round_robin", FailOpen: true, Targets: []admin.Target{
-				{ID: "web-1", Address: "10.0.1.1:80", Zone: "a", State: targethealth.Healthy, Outstanding: 2, Requests: 9},
-				{ID: "web-2", Address: "10.0.1.2:80", State: targethealth.Unhealthy, Reason: targethealth.ReasonTimeout, Description: "Request timed out"},
+				{ID: "web-1", Address: "10.0.1.1:80", Zone: "a", State: targethealth.Healthy, Administrative: "ready", Outstanding: 2, Requests: 9},
+				{ID: "web-2", Address: "10.0.1.2:80", State: targethealth.Unhealthy, Reason: targethealth.ReasonTimeout, Description: "Request timed out", Administrative: "drain"},
 			}},
 			{Name: "idle", ARN: "arn:idle", Protocol: "HTTP", Algorithm: "weighted_random", Targets: []admin.Target{}},
 		},
@@ -184,6 +184,7 @@ func TestStatusIsJSON(t *testing.T) {
           "address": "10.0.1.1:80",
           "zone": "a",
           "state": "healthy",
+          "administrative": "ready",
           "outstanding": 2,
           "requests": 9
         },
@@ -193,6 +194,7 @@ func TestStatusIsJSON(t *testing.T) {
           "state": "unhealthy",
           "reason": "Target.Timeout",
           "description": "Request timed out",
+          "administrative": "drain",
           "outstanding": 0,
           "requests": 0
         }

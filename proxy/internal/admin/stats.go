@@ -68,8 +68,6 @@ type TargetNow struct {
 	Target
 	// Changed is since when the target has its state.
 	Changed time.Time `json:"changed"`
-	// Administrative is what an operator wants of the target: ready, drain or maintenance.
-	Administrative string `json:"administrative"`
 	// Weight is the one in force; WeightOverridden says that an operator has set it.
 	Weight           int  `json:"weight"`
 	WeightOverridden bool `json:"weight_overridden"`
@@ -85,12 +83,20 @@ type TargetNow struct {
 	Telemetry telemetry.Report `json:"telemetry"`
 }
 
+// Actions of an Order. The first three are also the values of Target.Administrative.
+const (
+	ActionReady       = telemetry.OrderReady
+	ActionDrain       = telemetry.OrderDrain
+	ActionMaintenance = telemetry.OrderMaintenance
+	ActionWeight      = telemetry.OrderWeight
+)
+
 // Order is what an operator asks for.
 type Order struct {
 	TargetGroup string
 	// Target is the id of a target, or its address.
 	Target string
-	// Action is ready, drain, maintenance or weight.
+	// Action is one of the above.
 	Action string
 	// Weight is for the action weight: 1 to 256, or 0 for that of the environment file.
 	Weight int

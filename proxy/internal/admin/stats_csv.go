@@ -68,7 +68,7 @@ func writeCSV(w io.Writer, stats Stats) error {
 			}
 			row["pid"], row["iid"], row["sid"] = "1", id, strconv.Itoa(j+1)
 			row["last_chk"] = t.Description
-			if t.State == targethealth.Healthy {
+			if t.State == targethealth.Healthy && t.Administrative == ActionReady {
 				up++
 				if t.Backup {
 					backup++
@@ -144,8 +144,14 @@ func counted(report *telemetry.Report) csvRow {
 
 // csvStatus is a target's state in HAProxy's words, which monitors compare with.
 func csvStatus(t *TargetStats) string {
+	if t.Administrative == ActionMaintenance {
+		return "MAINT"
+	}
 	switch t.State {
 	case targethealth.Healthy:
+		if t.Administrative == ActionDrain {
+			return "DRAIN"
+		}
 		return "UP"
 	case targethealth.Draining:
 		return "DRAIN"

@@ -27,7 +27,7 @@ func sampleStats() admin.Stats {
 			group.Outstanding += t.Outstanding
 			group.Targets = append(group.Targets, admin.TargetStats{
 				TargetNow: admin.TargetNow{
-					Target: t, Changed: s.Started.Add(time.Minute), Administrative: "ready", Weight: 1, Connections: 2, MaxRequests: 40,
+					Target: t, Changed: s.Started.Add(time.Minute), Weight: 1, Connections: 2, MaxRequests: 40,
 					Telemetry: sampleReport(s.Started),
 				},
 				Series: telemetry.Series{Step: 5, Steps: 3, Requests: []uint32{1, 2, 3}, Errors: []uint32{0, 0, 1}, P95: []float64{1.5, 2, 300}},

@@ -49,6 +49,8 @@ type Target struct {
 	State       targethealth.State  `json:"state"`
 	Reason      targethealth.Reason `json:"reason,omitempty"`
 	Description string              `json:"description,omitempty"`
+	// Administrative is what an operator wants of the target: ready, drain or maintenance.
+	Administrative string `json:"administrative"`
 	// Outstanding requests have been sent to the target and not yet answered in full.
 	Outstanding int64 `json:"outstanding"`
 	// Requests counts all since the target was registered.

@@ -43,6 +43,7 @@ type commandLine struct {
 	Status  statusCommand  `cmd:"" help:"Show listeners, target groups and targets of a running process."`
 	Target  targetCommand  `cmd:"" help:"Drain a target of a running process, take it out, bring it back, or weigh it."`
 	Doctor  doctorCommand  `cmd:"" help:"Look for what is wrong with a running process: spread, health checks, sessions, timeouts."`
+	Hash    hashCommand    `cmd:"" name:"hash-password" help:"Print the bcrypt hash of a password, for proxy.admin.users."`
 	Reload  reloadCommand  `cmd:"" help:"Make a running process read its environment file again."`
 	Purge   purgeCommand   `cmd:"" help:"Drop what the cache of a running process keeps for some paths."`
 	Health  healthCommand  `cmd:"" help:"Ask a running process whether it lives, for a container's HEALTHCHECK."`

@@ -39,17 +39,17 @@ func (c *targetArgs) order(s *streams, action string, weight int) error {
 type drainCommand struct{ targetArgs }
 
 // Run drains a target.
-func (c drainCommand) Run(s *streams) error { return c.order(s, "drain", 0) }
+func (c drainCommand) Run(s *streams) error { return c.order(s, admin.ActionDrain, 0) }
 
 type maintenanceCommand struct{ targetArgs }
 
 // Run puts a target into maintenance.
-func (c maintenanceCommand) Run(s *streams) error { return c.order(s, "maintenance", 0) }
+func (c maintenanceCommand) Run(s *streams) error { return c.order(s, admin.ActionMaintenance, 0) }
 
 type readyCommand struct{ targetArgs }
 
 // Run makes a target ready.
-func (c readyCommand) Run(s *streams) error { return c.order(s, "ready", 0) }
+func (c readyCommand) Run(s *streams) error { return c.order(s, admin.ActionReady, 0) }
 
 type weightCommand struct {
 	targetArgs
@@ -61,5 +61,5 @@ func (c weightCommand) Run(s *streams) error {
 	if c.Weight < 0 || c.Weight > spec.MaxTargetWeight {
 		return &exitError{exitTrouble, fmt.Errorf("weight is 1 to %d, or 0 for that of the environment file (got %d)", spec.MaxTargetWeight, c.Weight)}
 	}
-	return c.order(s, "weight", c.Weight)
+	return c.order(s, admin.ActionWeight, c.Weight)
 }

@@ -144,7 +144,7 @@ func targetStatus(v target.View) admin.Target {
 	return admin.Target{
 		ID: v.ID, Address: v.Address, Zone: v.Zone,
 		State: v.Health.State, Reason: v.Health.Reason, Description: v.Health.Description,
-		Outstanding: v.Outstanding(), Requests: v.Requests(),
+		Administrative: v.Administrative.State.String(), Outstanding: v.Outstanding(), Requests: v.Requests(),
 	}
 }
 

@@ -36,7 +36,7 @@ func groupStats(g *target.Group, now time.Time) admin.GroupStats {
 		t := admin.TargetStats{
 			TargetNow: admin.TargetNow{
 				Target: targetStatus(v), Changed: v.Telemetry.Changed(),
-				Administrative: v.Administrative.State.String(), Weight: v.Weight, Backup: v.Backup, MaxRequests: v.MaxConnections,
+				Weight: v.Weight, Backup: v.Backup, MaxRequests: v.MaxConnections,
 				Connections: v.Connections(), Anomalous: v.Anomalous, Mitigated: v.Mitigated,
 				Telemetry: v.Telemetry.Report(now),
 			},

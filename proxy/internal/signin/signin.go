@@ -23,7 +23,9 @@ const (
 	// MaxUser bounds a user's name, in bytes.
 	MaxUser = 64
 	// MaxCost bounds the cost of a hash: one more doubles the seconds that a sign-in takes.
+	// MinCost is that of Hash; what others made may be cheaper.
 	MaxCost = 15
+	MinCost = 10
 	// maxWaiting bounds who waits for a password to be hashed.
 	maxWaiting = 16
 	// patience bounds how long.
@@ -76,6 +78,25 @@ func New() *Door {
 		throttle: newThrottle(),
 		checked:  newChecked(),
 	}
+}
+
+// Errors of Hash.
+var (
+	errNoPassword   = errors.New("the password is empty")
+	errLongPassword = fmt.Errorf("the password is longer than %d bytes, of which bcrypt looks at no more", MaxPassword)
+)
+
+// Hash makes the bcrypt hash of a password: 1 to MaxPassword bytes, at a cost of MinCost to MaxCost.
+func Hash(password []byte, cost int) ([]byte, error) {
+	switch {
+	case len(password) == 0:
+		return nil, errNoPassword
+	case len(password) > MaxPassword:
+		return nil, errLongPassword
+	case cost < MinCost || cost > MaxCost:
+		return nil, fmt.Errorf("cost is %d to %d (got %d)", MinCost, MaxCost, cost)
+	}
+	return bcrypt.GenerateFromPassword(password, cost)
 }
 
 // CheckHash reports what is wrong with a bcrypt hash.

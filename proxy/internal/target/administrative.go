@@ -43,10 +43,10 @@ func (s AdministrativeState) String() string {
 
 // Actions of an Order.
 const (
-	ActionReady       = "ready"
-	ActionDrain       = "drain"
-	ActionMaintenance = "maintenance"
-	ActionWeight      = "weight"
+	ActionReady       = telemetry.OrderReady
+	ActionDrain       = telemetry.OrderDrain
+	ActionMaintenance = telemetry.OrderMaintenance
+	ActionWeight      = telemetry.OrderWeight
 )
 
 // Order is what an operator asks for.
