@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/evenkeel/evenkeel/proxy/internal/admin"
 )
@@ -37,7 +38,7 @@ func TestClientGetsWhatTheServerSays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(sampleStats(), stats); diff != "" {
+	if diff := cmp.Diff(sampleStats(), stats, cmpopts.IgnoreFields(admin.Stats{}, "Problems")); diff != "" || len(stats.Problems) == 0 {
 		t.Error(diff)
 	}
 	for name, call := range map[string]func(context.Context) error{"health": c.Health, "ready": c.Ready, "reload": c.Reload} {

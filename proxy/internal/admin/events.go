@@ -116,7 +116,7 @@ func (h *hub) run() {
 
 // send tells everybody what has changed; it returns false when there is nobody.
 func (h *hub) send(p *pulses) bool {
-	stats := h.source.Stats()
+	stats := statsOf(h.source)
 	pulse, same := p.next(&stats)
 	news, err := event("pulse", pulse)
 	if err != nil {
@@ -162,6 +162,7 @@ type pulse struct {
 	Connections    int64         `json:"connections"`
 	MaxConnections int64         `json:"max_connections"`
 	TargetGroups   []GroupStats  `json:"target_groups"` // without their targets
+	Problems       []Problem     `json:"problems"`
 	Targets        []targetPulse `json:"targets"`
 }
 
@@ -199,7 +200,8 @@ func (p *pulses) next(stats *Stats) (out *pulse, same bool) {
 	}
 	out = &pulse{
 		Time: stats.Time, Draining: stats.Draining, Reloads: stats.Reloads,
-		Connections: stats.Connections, MaxConnections: stats.MaxConnections, Targets: []targetPulse{},
+		Connections: stats.Connections, MaxConnections: stats.MaxConnections, Problems: stats.Problems,
+		Targets: []targetPulse{},
 	}
 	for i, g := range stats.TargetGroups {
 		for j := range g.Targets {

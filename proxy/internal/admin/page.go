@@ -24,11 +24,12 @@ var pageFiles embed.FS
 
 var pages = template.Must(template.New("").Funcs(template.FuncMap{
 	"rate":    func(f float64) string { return fmt.Sprintf("%.1f", f) },
-	"percent": func(f float64) string { return fmt.Sprintf("%.2f %%", 100*f) },
+	"percent": formatShare,
 	"latency": formatLatency,
 	"instant": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"window":  func(r telemetry.Report) telemetry.Window { return r.Windows[1] },
 	"healthy": healthyTargets,
+	"sign":    func(level string) string { return signs[level] },
 	"symbol":  func(s targethealth.State) string { return symbols[s] },
 }).ParseFS(pageFiles, "page/*.html"))
 
@@ -37,6 +38,8 @@ var symbols = map[targethealth.State]string{
 	targethealth.Healthy: "●", targethealth.Unhealthy: "▲", targethealth.Initial: "○",
 	targethealth.Draining: "◐", targethealth.Unavailable: "■", targethealth.Unused: "–",
 }
+
+var signs = map[string]string{LevelBad: "▲", LevelWarning: "◆", LevelNote: "○"}
 
 // pageData is what the templates show.
 type pageData struct {
@@ -65,7 +68,7 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 	if who.session != nil {
 		data.CSRF = who.session.CSRF
 	}
-	data.Stats = s.options.Source.Stats()
+	data.Stats = statsOf(s.options.Source)
 	s.render(w, http.StatusOK, "stats.html", data)
 }
 

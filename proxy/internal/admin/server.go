@@ -141,7 +141,9 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /nginx_status", s.nginxStatus)
 	mux.HandleFunc("GET "+pagePath, s.page)
 	mux.HandleFunc("GET /stats/page.css", s.asset("page.css", "text/css"))
-	mux.HandleFunc("GET /stats/page.js", s.asset("page.js", "text/javascript"))
+	for _, script := range []string{"page.js", "attention.js", "elements.js", "numbers.js", "pictures.js"} {
+		mux.HandleFunc("GET /stats/"+script, s.asset(script, "text/javascript"))
+	}
 	mux.HandleFunc("GET /stats/events", s.insiders(s.events))
 	mux.HandleFunc("POST /stats/target", s.changers(s.order))
 	mux.HandleFunc("POST "+purgePath, s.changers(s.purge))
@@ -212,10 +214,17 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *Server) stats(w http.ResponseWriter, _ *http.Request, _ visitor) {
-	stats := s.options.Source.Stats()
+	stats := statsOf(s.options.Source)
 	stats.Listeners = append([]Listener{}, stats.Listeners...)
 	stats.TargetGroups = append([]GroupStats{}, stats.TargetGroups...)
 	s.json(w, stats)
+}
+
+// statsOf asks for the stats and looks at them.
+func statsOf(source Source) Stats {
+	stats := source.Stats()
+	stats.Problems = problemsOf(&stats)
+	return stats
 }
 
 // json answers with a document.

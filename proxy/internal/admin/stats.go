@@ -22,6 +22,19 @@ type Stats struct {
 	MaxConnections int64        `json:"max_connections"`
 	Listeners      []Listener   `json:"listeners"`
 	TargetGroups   []GroupStats `json:"target_groups"`
+	Alarms         Alarms       `json:"alarms"`
+	// Problems are what is wrong, the worst first. The source leaves them to this package.
+	Problems []Problem `json:"problems"`
+}
+
+// Alarms are those thresholds of the environment file beyond which the page shows that
+// something is wrong.
+type Alarms struct {
+	// ErrorShare is alarms.error_rate as a part of one, P95 alarms.response_time.p95 in
+	// milliseconds, 0 for off, Connections alarms.connections as a part of one.
+	ErrorShare  float64 `json:"error_share"`
+	P95         float64 `json:"p95_ms"`
+	Connections float64 `json:"connections"`
 }
 
 // GroupStats is a target group and what its targets did together.

@@ -15,12 +15,23 @@ func (s *Server) Stats() admin.Stats {
 		Version: status.Version, Environment: status.Environment, Started: status.Started, Time: now,
 		Draining: status.Draining, Reloads: status.Reloads, Listeners: status.Listeners,
 		Connections: s.connections.Load(), MaxConnections: s.maxConnections.Load(),
-		TargetGroups: []admin.GroupStats{},
+		TargetGroups: []admin.GroupStats{}, Alarms: s.alarms(),
 	}
 	for _, g := range s.registry.Groups() {
 		stats.TargetGroups = append(stats.TargetGroups, groupStats(g, now))
 	}
 	return stats
+}
+
+// alarms are the thresholds that apply.
+func (s *Server) alarms() admin.Alarms {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := &s.env.Alarms
+	return admin.Alarms{
+		ErrorShare: a.ErrorRate.Fraction(), P95: float64(a.ResponseTime.P95) / float64(time.Millisecond),
+		Connections: a.Connections.Fraction(),
+	}
 }
 
 // groupStats tells how a target group stands and did.
