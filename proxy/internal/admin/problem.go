@@ -140,7 +140,7 @@ func targetProblem(s *Stats, g *GroupStats, t *TargetStats) (Problem, bool) {
 
 // ordered tells what an operator wants of the target, and who; empty for ready.
 func ordered(t *TargetStats) string {
-	text, by := "", ""
+	var text, by string
 	switch t.Administrative {
 	case ActionDrain:
 		text = "drained"

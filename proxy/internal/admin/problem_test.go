@@ -66,10 +66,12 @@ func TestProblems(t *testing.T) {
 		"errors of too few requests": {func(_ *admin.Stats, _ *admin.GroupStats, first *admin.TargetStats) {
 			minute(first).Requests, minute(first).Errors, minute(first).ErrorShare = 19, 19, 1
 		}, []string{}},
-		"above the alarm": {func(_ *admin.Stats, _ *admin.GroupStats, first *admin.TargetStats) { minute(first).P95 = 1500 },
-			[]string{"warning|web|t1|slow: p95 is 1.5 s (alarm: 500 ms)"}},
-		"slower than its peers": {func(_ *admin.Stats, _ *admin.GroupStats, first *admin.TargetStats) { minute(first).P95 = 31 },
-			[]string{"warning|web|t1|slow: p95 is 31 ms (its peers: 10 ms)"}},
+		"above the alarm": {func(_ *admin.Stats, _ *admin.GroupStats, first *admin.TargetStats) {
+			minute(first).P95 = 1500
+		}, []string{"warning|web|t1|slow: p95 is 1.5 s (alarm: 500 ms)"}},
+		"slower than its peers": {func(_ *admin.Stats, _ *admin.GroupStats, first *admin.TargetStats) {
+			minute(first).P95 = 31
+		}, []string{"warning|web|t1|slow: p95 is 31 ms (its peers: 10 ms)"}},
 		"three times as slow, and quick": {func(_ *admin.Stats, g *admin.GroupStats, first *admin.TargetStats) {
 			for i := range g.Targets {
 				minute(&g.Targets[i]).P95 = 1
@@ -103,15 +105,21 @@ func TestProblems(t *testing.T) {
 				g.Targets[i].Administrative = admin.ActionDrain
 			}
 		}, []string{"bad|web||no target can serve: new requests are answered with 503", "note|web|t1|drained, by an operator's order", "note|web|t2|drained, by an operator's order", "note|web|t3|drained, by an operator's order"}},
-		"fails open": {func(_ *admin.Stats, g *admin.GroupStats, _ *admin.TargetStats) { g.FailOpen = true },
-			[]string{"bad|web||too few targets are healthy, so that all get requests (fails open)"}},
-		"no targets": {func(_ *admin.Stats, g *admin.GroupStats, _ *admin.TargetStats) { g.Targets = nil },
-			[]string{"bad|web||no target is registered: requests are answered with 503"}},
+		"fails open": {
+			func(_ *admin.Stats, g *admin.GroupStats, _ *admin.TargetStats) { g.FailOpen = true },
+			[]string{"bad|web||too few targets are healthy, so that all get requests (fails open)"},
+		},
+		"no targets": {
+			func(_ *admin.Stats, g *admin.GroupStats, _ *admin.TargetStats) { g.Targets = nil },
+			[]string{"bad|web||no target is registered: requests are answered with 503"},
+		},
 		"not in use": {func(_ *admin.Stats, g *admin.GroupStats, first *admin.TargetStats) {
 			g.InUse, first.State = false, targethealth.Unused
 		}, []string{}},
-		"connections": {func(s *admin.Stats, _ *admin.GroupStats, _ *admin.TargetStats) { s.Connections = 81 },
-			[]string{"warning|||81 of 100 client connections are open"}},
+		"connections": {
+			func(s *admin.Stats, _ *admin.GroupStats, _ *admin.TargetStats) { s.Connections = 81 },
+			[]string{"warning|||81 of 100 client connections are open"},
+		},
 		"the worst first": {func(s *admin.Stats, g *admin.GroupStats, first *admin.TargetStats) {
 			s.Connections = 100
 			first.Administrative = admin.ActionDrain

@@ -37,9 +37,13 @@ func TestStatsCSV(t *testing.T) {
 		order  string
 		status string
 	}{
-		{targethealth.Healthy, admin.ActionReady, "UP"}, {targethealth.Unhealthy, admin.ActionReady, "DOWN"}, {targethealth.Initial, admin.ActionReady, "DOWN"},
-		{targethealth.Draining, admin.ActionReady, "DRAIN"}, {targethealth.Unused, admin.ActionReady, "no check"},
-		{targethealth.Healthy, admin.ActionDrain, "DRAIN"}, {targethealth.Unhealthy, admin.ActionDrain, "DOWN"},
+		{targethealth.Healthy, admin.ActionReady, "UP"},
+		{targethealth.Unhealthy, admin.ActionReady, "DOWN"},
+		{targethealth.Initial, admin.ActionReady, "DOWN"},
+		{targethealth.Draining, admin.ActionReady, "DRAIN"},
+		{targethealth.Unused, admin.ActionReady, "no check"},
+		{targethealth.Healthy, admin.ActionDrain, "DRAIN"},
+		{targethealth.Unhealthy, admin.ActionDrain, "DOWN"},
 		{targethealth.Unavailable, admin.ActionMaintenance, "MAINT"},
 	} {
 		one := web.Targets[0]

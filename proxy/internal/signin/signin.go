@@ -23,8 +23,8 @@ const (
 	// MaxUser bounds a user's name, in bytes.
 	MaxUser = 64
 	// MaxCost bounds the cost of a hash: one more doubles the seconds that a sign-in takes.
-	// MinCost is that of Hash; what others made may be cheaper.
 	MaxCost = 15
+	// MinCost is the least of Hash; what others made may be cheaper.
 	MinCost = 10
 	// maxWaiting bounds who waits for a password to be hashed.
 	maxWaiting = 16
