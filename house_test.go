@@ -55,6 +55,7 @@ const mayImport = `
 	INTERNAL/health: INTERNAL/exchange INTERNAL/http1 INTERNAL/target INTERNAL/telemetry INTERNAL/wire spec targethealth
 
 	INTERNAL/proxyheader:
+	INTERNAL/discovery: spec
 
 	# A request's life.
 	INTERNAL/waf: INTERNAL/client INTERNAL/exchange INTERNAL/wire spec
