@@ -72,7 +72,7 @@ const mayImport = `
 	INTERNAL/certs: spec
 	INTERNAL/watch:
 	INTERNAL/elbv2api: INTERNAL/tlspolicy spec targethealth
-	INTERNAL/server: aggregate INTERNAL/accesslog INTERNAL/admin INTERNAL/answer INTERNAL/cache INTERNAL/certs INTERNAL/client INTERNAL/edge INTERNAL/elbv2api INTERNAL/exchange INTERNAL/forward INTERNAL/health INTERNAL/http1 INTERNAL/http2 INTERNAL/metrics INTERNAL/proxyheader INTERNAL/signin INTERNAL/sticky INTERNAL/target INTERNAL/telemetry INTERNAL/tlspolicy INTERNAL/waf INTERNAL/wire spec targethealth
+	INTERNAL/server: aggregate INTERNAL/accesslog INTERNAL/admin INTERNAL/answer INTERNAL/cache INTERNAL/certs INTERNAL/client INTERNAL/discovery INTERNAL/edge INTERNAL/elbv2api INTERNAL/exchange INTERNAL/forward INTERNAL/health INTERNAL/http1 INTERNAL/http2 INTERNAL/metrics INTERNAL/proxyheader INTERNAL/signin INTERNAL/sticky INTERNAL/target INTERNAL/telemetry INTERNAL/tlspolicy INTERNAL/waf INTERNAL/wire spec targethealth
 
 	# The program.
 	INTERNAL/demo: INTERNAL/certs environments spec

@@ -71,7 +71,6 @@ func TestNamesOfAWS(t *testing.T) {
 
 func TestNotServed(t *testing.T) {
 	want := []string{
-		"target_groups[0].proxy_only.discovery",
 		"waf.managed[1]", "waf.geo_match",
 	}
 	if diff := cmp.Diff(want, load(t, filepath.Join("testdata", "whole.yaml")).NotServed()); diff != "" {

@@ -26,6 +26,13 @@ var (
 	DimensionTarget = Dimension{"", "target"}
 )
 
+// LabelResult is the label of what the container counts by how it ended, with its values.
+const (
+	LabelResult   = "result"
+	ResultSuccess = "success"
+	ResultFailure = "failure"
+)
+
 // MetricNamespace is the CloudWatch namespace of the metrics that an ALB has.
 const MetricNamespace = "AWS/ApplicationELB"
 
@@ -293,6 +300,14 @@ var (
 	MetricCacheLimitBytes = Metric{
 		"", "evenkeel_cache_limit_bytes", MetricGauge, false,
 		"Memory that the cache may take: proxy.cache_memory.",
+	}
+	MetricDiscoveryLookups = Metric{
+		"", "evenkeel_discovery_lookups_total", MetricCounter, false,
+		"Look-ups of a target group's name in DNS, by result: success or failure.",
+	}
+	MetricDiscoveryLastAnswer = Metric{
+		"", "evenkeel_discovery_last_answer_timestamp_seconds", MetricGauge, false,
+		"When DNS last told a target group's targets, in seconds since the epoch; 0 when it has not yet.",
 	}
 	MetricBuildInfo = Metric{
 		"", "evenkeel_build_info", MetricGauge, false,

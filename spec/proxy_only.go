@@ -2,6 +2,8 @@ package spec
 
 import (
 	"fmt"
+	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -188,20 +190,58 @@ func (r *Retries) limits() limits {
 	}
 }
 
-// Discovery finds targets by DNS.
+// Discovery finds targets by DNS. An answer that names others than before registers and
+// deregisters targets, whose requests in flight finish within the deregistration_delay; no
+// answer, and one that there is nothing, leave the targets as they are.
 type Discovery struct {
-	// DNS is a name whose addresses are targets with the group's port. Default: off.
+	// DNS is a name whose addresses, A and AAAA, are targets; in full, as no domain is searched.
+	// A name such as _http._tcp.web.internal is that of a service: its SRV records bring
+	// ports, weights (in proportion, 1 to 256), and backups: all that have not the lowest
+	// priority. At most 1000 targets. nginx: server … resolve; HAProxy: server-template.
+	// Default: off.
 	DNS string `yaml:"dns"`
+	// Port of the targets: 1 to 65535; not for a service. Default 0, the group's.
+	Port int `yaml:"port"`
 	// Interval between look-ups: 1s to 1h. Default 0s, as long as the records live.
 	Interval time.Duration `yaml:"interval"`
+	// Resolvers are DNS servers to ask, in this order, each an address and a port; at most 3.
+	// Default: those of /etc/resolv.conf.
+	Resolvers []string `yaml:"resolvers"`
 }
 
-func (d *Discovery) absent() bool { return *d == Discovery{} }
+// Limits of Discovery.
+const (
+	// MaxResolvers is how many servers resolv.conf(5) has, too.
+	MaxResolvers = 3
+	// maxDNSName is as long as a name can be, written out (RFC 1035, 2.3.4).
+	maxDNSName = 253
+)
+
+// SRV reports whether DNS is the name of a service.
+func (d *Discovery) SRV() bool { return serviceShape.MatchString(d.DNS) }
+
+func (d *Discovery) absent() bool {
+	return d.DNS == "" && d.Port == 0 && d.Interval == 0 && len(d.Resolvers) == 0
+}
 
 func (d *Discovery) limits() limits {
 	return limits{
-		"dns":      required(like(dnsNameShape, "a name such as web.internal")),
-		"interval": zeroOr("as long as the records live", between(time.Second, time.Hour)),
+		"dns":       required(both(like(dnsNameShape, "a name such as web.internal"), length(maxDNSName))),
+		"port":      zeroOr("the group's", between(1, 65535)),
+		"interval":  zeroOr("as long as the records live", between(time.Second, time.Hour)),
+		"resolvers": both(atMost(MaxResolvers), each(that("an address and a port such as 10.0.0.2:53", isServerAddress))),
+	}
+}
+
+// isServerAddress tells whether s is an address and a port to connect to.
+func isServerAddress(s string) bool {
+	a, err := netip.ParseAddrPort(s)
+	return err == nil && a.Port() != 0 && !a.Addr().IsUnspecified()
+}
+
+func (d *Discovery) check(c *checker, path string) {
+	if d.SRV() && d.Port != 0 {
+		c.refuse(field(path, "port"), "is what the records of a service bring", strconv.Itoa(d.Port), "no such key")
 	}
 }
 
@@ -238,10 +278,7 @@ func (e *Environment) NotServed() []string {
 	}
 	for i := range e.TargetGroups {
 		group := element("target_groups", i)
-		p := &e.TargetGroups[i].ProxyOnly
-		at := field(group, "proxy_only")
 		add(field(group, "cross_zone"), e.TargetGroups[i].CrossZone == CrossZoneOff)
-		add(field(at, "discovery"), !p.Discovery.absent())
 	}
 	for i, group := range e.WAF.Managed {
 		add(element("waf.managed", i), OnlyOnAWS(group))

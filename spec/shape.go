@@ -68,5 +68,6 @@ var (
 	optionalValueShape = regexp.MustCompile(`^([!-~]([ -~]*[!-~])?)?$`)
 	// setValueShape is a header's value that is not empty.
 	setValueShape = regexp.MustCompile(`^[!-~]([ -~]*[!-~])?$`)
+	serviceShape  = regexp.MustCompile(`(?i)^_[a-z0-9]([a-z0-9-]*[a-z0-9])?\._tcp\.`)
 	dnsNameShape  = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}))*$`)
 )

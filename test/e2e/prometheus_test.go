@@ -7,10 +7,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+
+	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/evenkeel/evenkeel/test/harness"
 )
@@ -27,11 +31,20 @@ target_groups:
     port: 80
     health_check: {path: /health/, interval: 5s, timeout: 2s, healthy_threshold: 2, unhealthy_threshold: 2}
     targets: %TARGETS%
+    proxy_only: {discovery: {dns: _http._tcp.watched.test, resolvers: ["%DNS%"]}}
 proxy:
   bind: {http: "%PLAIN%", https: "%SECURE%"}
   admin: {listen: "%ADMIN%"}
   access_log: {path: %DIR%/access.log}
 `
+
+// watched is the file, of which DNS names a second target.
+func watched(t *testing.T) (file string, d *harness.DNS) {
+	d = harness.NewDNS(t)
+	d.Set("local.test", harness.Addresses(1, "127.0.0.1")...)
+	d.Set("_http._tcp.watched.test", harness.Service(1, 1, 1, uint16(newMirror(t, "two").port), "local.test"))
+	return strings.Replace(prometheusFile, "%DNS%", d.Address(), 1), d
+}
 
 // writeRules has `evenkeel rules` make a file of rules for a site, and promtool check it.
 func writeRules(t *testing.T, s *site) string {
@@ -79,6 +92,8 @@ var quiet = map[string]string{
 	`alb_unhealthy_routing_request_count_total{LB,target_group="web"}`:         "0+0x270",
 	`evenkeel_config_last_reload_successful{instance="a"}`:                     "1+0x270",
 	`evenkeel_log_dropped_lines_total{instance="a"}`:                           "0+0x270",
+	`evenkeel_discovery_lookups_total{LB,target_group="web",result="success"}`: "0+15x270",
+	`evenkeel_discovery_lookups_total{LB,target_group="web",result="failure"}`: "0+0x270",
 }
 
 var troubles = []trouble{
@@ -177,12 +192,18 @@ var troubles = []trouble{
 		series: map[string]string{`evenkeel_log_dropped_lines_total{instance="a"}`: "0+0x20 5+5x59"},
 		fires:  map[string]string{"LogLinesDropped": "20m"},
 	},
+	{
+		name:   "DNS fails",
+		series: map[string]string{`evenkeel_discovery_lookups_total{LB,target_group="web",result="failure"}`: "0+0x20 1+1x59"},
+		fires:  map[string]string{"DiscoveryFailing": "20m"},
+	},
 }
 
 // TestPrometheusRulesFire has promtool play out what goes wrong: what must alert does, in time
 // and not before, and nothing else does.
 func TestPrometheusRulesFire(t *testing.T) {
-	s := newSite(t, prometheusFile, newMirror(t, "one"))
+	watch, _ := watched(t)
+	s := newSite(t, watch, newMirror(t, "one"))
 	file := writeRules(t, s)
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -264,10 +285,11 @@ func alertsOf(t *testing.T, text string) map[string]bool {
 // TestPrometheusScrapes has a real Prometheus scrape a proxy and go by its rules: all can be
 // reckoned, and a file that is broken under the running proxy alerts.
 func TestPrometheusScrapes(t *testing.T) {
-	s := newSite(t, prometheusFile, newMirror(t, "one"))
+	watch, dns := watched(t)
+	s := newSite(t, watch, newMirror(t, "one"))
 	rules := writeRules(t, s)
 	b := s.serve()
-	b.healthy(1)
+	b.healthy(2)
 	for range 20 {
 		answer, err := http.Get("http://" + s.plain + "/")
 		if err != nil {
@@ -308,7 +330,7 @@ func TestPrometheusScrapes(t *testing.T) {
 				Result []struct{ Value [2]any }
 			}
 		}
-		if !get("/api/v1/query?query="+query, &answer) || len(answer.Data.Result) != 1 {
+		if !get("/api/v1/query?query="+url.QueryEscape(query), &answer) || len(answer.Data.Result) != 1 {
 			return ""
 		}
 		return fmt.Sprint(answer.Data.Result[0].Value[1])
@@ -329,7 +351,15 @@ func TestPrometheusScrapes(t *testing.T) {
 		}
 	}
 
-	s.write(strings.Replace(prometheusFile, "port: 80, protocol: HTTP,", "port: 80, protocol: GOPHER,", 1))
+	dns.Fail(dnsmessage.RCodeServerFailure)
+	p.Until("failed look-ups scraped", func() bool {
+		n, _ := strconv.Atoi(value(`evenkeel_discovery_lookups_total{result="failure",target_group="web"}`))
+		return n > 1
+	})
+	if n := value("sum(alb_healthy_host_count)"); n != "2" {
+		t.Errorf("%s targets are healthy while DNS fails, want 2", n)
+	}
+	s.write(strings.Replace(watch, "port: 80, protocol: HTTP,", "port: 80, protocol: GOPHER,", 1))
 	p.Until("ReloadFailed alerts", func() bool {
 		for _, r := range rulesNow() {
 			if r.Name == "ReloadFailed" && r.State == "firing" {

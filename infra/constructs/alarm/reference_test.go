@@ -138,7 +138,7 @@ func exists(whole map[string]any, path string) bool {
 
 func TestEveryKindHasARunbook(t *testing.T) {
 	// Of what AWS runs itself the container's rules for Prometheus tell.
-	want := []string{"log-lines-dropped.md", "proxy-absent.md", "reload-failed.md"}
+	want := []string{"discovery-failing.md", "log-lines-dropped.md", "proxy-absent.md", "reload-failed.md"}
 	for _, k := range alarm.Kinds() {
 		want = append(want, filepath.Base(k.Runbook()))
 	}

@@ -45,8 +45,24 @@ func FormatStatus(w io.Writer, s Status) error {
 		}
 	}
 	_ = t.Flush()
+	formatDiscovery(&out, s.TargetGroups)
 	_, err := w.Write(out.Bytes())
 	return err
+}
+
+// formatDiscovery tells of groups whose targets cannot be looked up now.
+func formatDiscovery(out *bytes.Buffer, groups []TargetGroup) {
+	for _, g := range groups {
+		d := g.Discovery
+		if d == nil || d.Error == "" {
+			continue
+		}
+		since := "none was found yet"
+		if !d.Answered.IsZero() {
+			since = "those of " + d.Answered.UTC().Format(time.RFC3339) + " stay"
+		}
+		fmt.Fprintf(out, "\n%s: targets of %s cannot be looked up, %s: %s\n", Printable(g.Name), Printable(d.DNS), since, Printable(d.Error))
+	}
 }
 
 func formatReloads(out *bytes.Buffer, r Reloads) {

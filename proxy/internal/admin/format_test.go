@@ -72,6 +72,23 @@ func TestFormatStatusSaysReasons(t *testing.T) {
 	}
 }
 
+func TestFormatStatusTellsOfDiscovery(t *testing.T) {
+	answered := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	out := format(t, admin.Status{TargetGroups: []admin.TargetGroup{
+		{Name: "fine", Discovery: &admin.Discovery{DNS: "fine.test", Answered: answered}},
+		{Name: "web", Discovery: &admin.Discovery{DNS: "web.test", Answered: answered, Error: "look up web.test: no such record"}},
+		{Name: "api", Discovery: &admin.Discovery{DNS: "api.test", Error: "time\x1bout"}},
+	}})
+	const want = `
+web: targets of web.test cannot be looked up, those of 2026-03-01T12:00:00Z stay: look up web.test: no such record
+
+api: targets of api.test cannot be looked up, none was found yet: time�out
+`
+	if !strings.HasSuffix(out, want) || strings.Contains(out, "fine.test") {
+		t.Errorf("it prints\n%s", out)
+	}
+}
+
 // TestFormatStatusIsSafeToPrint gives it names that would move the cursor, forge a row or
 // turn text around.
 func TestFormatStatusIsSafeToPrint(t *testing.T) {

@@ -51,6 +51,8 @@ type GroupStats struct {
 	Load        GroupLoad        `json:"load"`
 	Telemetry   telemetry.Report `json:"telemetry"`
 	Targets     []TargetStats    `json:"targets"`
+	// Discovery is Status's.
+	Discovery *Discovery `json:"discovery,omitempty"`
 }
 
 // GroupLoad is what a group has to do beyond sending requests to targets. All but Queued only

@@ -37,7 +37,23 @@ type TargetGroup struct {
 	// FailOpen says that too few targets are healthy, so that all get requests.
 	FailOpen bool     `json:"fail_open"`
 	Targets  []Target `json:"targets"`
+	// Discovery tells how finding targets by DNS goes; nil for a group that does not.
+	Discovery *Discovery `json:"discovery,omitempty"`
 }
+
+// Discovery is how finding targets by DNS goes.
+type Discovery struct {
+	// DNS is the name that is looked up.
+	DNS string `json:"dns"`
+	// Answered is when the last good answer came; zero when none has.
+	Answered time.Time `json:"answered,omitzero"`
+	// Error is why the last look-up failed; empty when it did not. The targets are those of the
+	// last good answer then.
+	Error string `json:"error,omitempty"`
+}
+
+// SourceDNS is the source of a target that DNS named.
+const SourceDNS = "dns"
 
 // Target is one registered or draining target.
 type Target struct {
@@ -45,7 +61,9 @@ type Target struct {
 	// Address is ip:port.
 	Address string `json:"address"`
 	// Zone is the availability zone; empty for none.
-	Zone        string              `json:"zone,omitempty"`
+	Zone string `json:"zone,omitempty"`
+	// Source is SourceDNS for a target that DNS named; empty for one that the environment has.
+	Source      string              `json:"source,omitempty"`
 	State       targethealth.State  `json:"state"`
 	Reason      targethealth.Reason `json:"reason,omitempty"`
 	Description string              `json:"description,omitempty"`

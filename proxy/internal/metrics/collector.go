@@ -103,10 +103,11 @@ func newCollector(s *Set) *collector {
 	c.descs[&spec.MetricWAFRequests] = prometheus.NewDesc(spec.MetricWAFRequests.Prometheus, spec.MetricWAFRequests.Help,
 		[]string{spec.DimensionLoadBalancer.Prometheus, "rule", "action"}, nil)
 	c.describeCache()
+	c.describeDiscoveries()
 	c.build = prometheus.NewDesc(spec.MetricBuildInfo.Prometheus, spec.MetricBuildInfo.Help,
 		[]string{"version", "revision", "goversion"}, nil)
 	c.reloads = prometheus.NewDesc(spec.MetricConfigReloads.Prometheus, spec.MetricConfigReloads.Help,
-		[]string{"result"}, nil)
+		[]string{spec.LabelResult}, nil)
 	return c
 }
 
@@ -181,6 +182,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	c.collectLoadBalancer(ch, gauges.TargetConnections)
 	c.collectGroups(ch, gauges.Groups)
 	c.collectTargets(ch, gauges.Targets)
+	c.collectDiscoveries(ch, gauges.Discoveries)
 	c.collectLoads(ch, gauges.Loads)
 	for _, rule := range gauges.Firewall {
 		for action, n := range rule.Requests {
@@ -272,8 +274,8 @@ func (c *collector) collectProcess(ch chan<- prometheus.Metric) {
 	r := &c.set.reloads
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	ch <- prometheus.MustNewConstMetric(c.reloads, prometheus.CounterValue, float64(r.good), "success")
-	ch <- prometheus.MustNewConstMetric(c.reloads, prometheus.CounterValue, float64(r.bad), "failure")
+	ch <- prometheus.MustNewConstMetric(c.reloads, prometheus.CounterValue, float64(r.good), spec.ResultSuccess)
+	ch <- prometheus.MustNewConstMetric(c.reloads, prometheus.CounterValue, float64(r.bad), spec.ResultFailure)
 	if r.good+r.bad == 0 {
 		return
 	}

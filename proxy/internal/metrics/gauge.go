@@ -21,6 +21,8 @@ type Gauges struct {
 	Firewall []FirewallRule
 	// Cache is edge.cache's; nil without one.
 	Cache *CacheGauges
+	// Discoveries has an element for every group whose targets are found by DNS.
+	Discoveries []DiscoveryGauges
 }
 
 // GroupLoad is what a target group has to do beyond sending requests to targets. All but

@@ -64,6 +64,7 @@ func New(env *spec.Environment) *Rules {
 	r.record(s)
 	r.traffic(env, s)
 	r.targets(env, s)
+	r.discovery(env, s)
 	r.process(s)
 	r.serviceDown()
 	return r
@@ -192,6 +193,19 @@ func (r *Rules) targets(env *spec.Environment, s series) {
 		Name: "UnhealthyRouting", Alarm: "unhealthy-routing", Severity: Critical, Window: Window{2, 3},
 		Meaning:   "A target group fails open: requests go to all of its targets, because too few are healthy.",
 		Condition: groups.rate(&spec.MetricUnhealthyRoutingRequestCount, spec.DimensionTargetGroup.Prometheus) + " > 0",
+	})
+}
+
+// discovery is the alert on targets that DNS does not tell.
+func (r *Rules) discovery(env *spec.Environment, s series) {
+	if !slices.ContainsFunc(env.TargetGroups, func(g spec.TargetGroup) bool { return g.ProxyOnly.Discovery.DNS != "" }) {
+		return
+	}
+	failures := series{fmt.Sprintf("%s,%s=%q}", strings.TrimSuffix(s.selector, "}"), spec.LabelResult, spec.ResultFailure)}
+	r.alert(Alert{
+		Name: "DiscoveryFailing", Alarm: "discovery-failing", Severity: Warning, Window: Window{5, 5},
+		Meaning:   "The targets of a group cannot be looked up in DNS: those of the last answer stay.",
+		Condition: failures.rate(&spec.MetricDiscoveryLookups, spec.DimensionTargetGroup.Prometheus) + " > 0",
 	})
 }
 

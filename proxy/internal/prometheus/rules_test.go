@@ -138,6 +138,7 @@ func TestEveryAlertHasARunbook(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	env.TargetGroups[0].ProxyOnly.Discovery.DNS = "web.internal" // which no file for AWS has
 	for _, a := range prometheus.New(env).Alerts {
 		if _, err := os.Stat("../../../" + a.Runbook()); err != nil {
 			t.Errorf("%s: %v", a.Name, err)
@@ -164,5 +165,23 @@ func TestNothingInTheFileEndsAScalar(t *testing.T) {
 		if !scalar.MatchString(line) {
 			t.Errorf("line %d: %s", i+3, line)
 		}
+	}
+}
+
+// TestDiscoveryAlerts: only where targets are found by DNS can that fail.
+func TestDiscoveryAlerts(t *testing.T) {
+	env, err := spec.Load(environments["prod"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	alerts := func() bool {
+		return slices.ContainsFunc(prometheus.New(env).Alerts, func(a prometheus.Alert) bool { return a.Name == "DiscoveryFailing" })
+	}
+	if alerts() {
+		t.Error("it alerts on what no group has")
+	}
+	env.TargetGroups[0].ProxyOnly.Discovery.DNS = "web.internal"
+	if !alerts() {
+		t.Error("nothing alerts")
 	}
 }

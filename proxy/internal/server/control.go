@@ -149,7 +149,7 @@ func (c controlled) ApplyChange(env *spec.Environment) error {
 	if c.stopping.Load() {
 		return errors.New("server is stopping")
 	}
-	return c.swap(env, true)
+	return c.swap(env, c.discovery.Prepare(queriesOf(env)), true)
 }
 
 // listenerBefore is the listener of that name in the description in force; nil for none. s.mu

@@ -69,6 +69,7 @@ func (s *Server) stopBackground(ctx context.Context) {
 	if s.stopChecks != nil {
 		s.stopChecks()
 	}
+	s.discovery.Close()
 	if s.offered != nil {
 		_ = s.offered.Close()
 	}
@@ -117,7 +118,9 @@ func (s *Server) Status() admin.Status {
 	}
 	slices.SortFunc(status.Listeners, func(a, b admin.Listener) int { return cmp.Compare(a.Port, b.Port) })
 	for _, g := range s.registry.Groups() {
-		status.TargetGroups = append(status.TargetGroups, statusOf(g))
+		group := statusOf(g)
+		group.Discovery = s.discoveryOf(g)
+		status.TargetGroups = append(status.TargetGroups, group)
 	}
 	return status
 }
@@ -141,8 +144,12 @@ func statusOf(g *target.Group) admin.TargetGroup {
 
 // targetStatus tells how a target stands.
 func targetStatus(v target.View) admin.Target {
+	source := ""
+	if v.Discovered {
+		source = admin.SourceDNS
+	}
 	return admin.Target{
-		ID: v.ID, Address: v.Address, Zone: v.Zone,
+		ID: v.ID, Address: v.Address, Zone: v.Zone, Source: source,
 		State: v.Health.State, Reason: v.Health.Reason, Description: v.Health.Description,
 		Administrative: v.Administrative.State.String(), Outstanding: v.Outstanding(), Requests: v.Requests(),
 	}
@@ -174,6 +181,9 @@ func (s *Server) Gauges() metrics.Gauges {
 			}
 			n.Anomalous, n.Mitigated = count(v.Anomalous), count(v.Mitigated)
 			gauges.Groups = append(gauges.Groups, n)
+		}
+		if d, ok := s.discoveryGauges(g); ok {
+			gauges.Discoveries = append(gauges.Discoveries, d)
 		}
 	}
 	for _, c := range s.firewall.Load().Counts() {

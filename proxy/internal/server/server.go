@@ -20,6 +20,7 @@ import (
 	"github.com/evenkeel/evenkeel/proxy/internal/admin"
 	"github.com/evenkeel/evenkeel/proxy/internal/answer"
 	"github.com/evenkeel/evenkeel/proxy/internal/cache"
+	"github.com/evenkeel/evenkeel/proxy/internal/discovery"
 	"github.com/evenkeel/evenkeel/proxy/internal/edge"
 	"github.com/evenkeel/evenkeel/proxy/internal/elbv2api"
 	"github.com/evenkeel/evenkeel/proxy/internal/forward"
@@ -52,11 +53,13 @@ type Server struct {
 
 	registry *target.Registry
 	checker  *health.Checker
-	metrics  *metrics.Set
-	logs     *accesslog.Logger
-	services forward.Services
-	admin    *admin.Server
-	door     *signin.Door
+	// discovery looks up the targets that DNS names.
+	discovery *discovery.Runner
+	metrics   *metrics.Set
+	logs      *accesslog.Logger
+	services  forward.Services
+	admin     *admin.Server
+	door      *signin.Door
 	// api is the control API and apiServer its listener; nil without proxy.elbv2_api.
 	api       *elbv2api.API
 	apiServer *elbv2api.Server
@@ -146,6 +149,7 @@ func New(env *spec.Environment, options Options) (*Server, error) {
 		Aggregate: s.Aggregate,
 	}
 	s.registry = target.NewRegistry(target.Options{Logger: s.logger, Sealer: sealer})
+	s.discovery = discovery.NewRunner(discovery.Options{Found: s.found, Logger: s.logger})
 	s.checker = health.NewChecker(health.Options{Registry: s.registry, Logger: s.logger, Log: s.logCheck})
 	return s, nil
 }
@@ -227,17 +231,24 @@ type plan struct {
 // apply makes env the description in force, certificates read anew: first all that can
 // fail, then the swap.
 func (s *Server) apply(env *spec.Environment) error {
+	sought := s.seek(env)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopping.Load() {
+		sought.Discard()
 		return errors.New("server is stopping")
 	}
-	return s.swap(env, false)
+	return s.swap(env, sought, false)
 }
 
-// swap is apply with s.mu held. With keep, a listener keeps what was compiled and loaded for
-// it, as far as nothing of that has changed.
-func (s *Server) swap(env *spec.Environment, keep bool) (err error) {
+// swap is apply with s.mu held, and with what was sought. With keep, a listener keeps what was
+// compiled and loaded for it, as far as nothing of that has changed.
+func (s *Server) swap(env *spec.Environment, sought *discovery.Plan, keep bool) (err error) {
+	defer func() {
+		if err != nil {
+			sought.Discard()
+		}
+	}()
 	firewall, err := s.newFirewall(env, keep)
 	if err != nil {
 		return err
@@ -282,6 +293,8 @@ func (s *Server) swap(env *spec.Environment, keep bool) (err error) {
 			}
 		}
 	}
+	// What is new is told to the registry first, so that no group is empty in between.
+	sought.Commit()
 	if err = s.registry.Apply(env); err != nil {
 		return err
 	}

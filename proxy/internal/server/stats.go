@@ -18,7 +18,9 @@ func (s *Server) Stats() admin.Stats {
 		TargetGroups: []admin.GroupStats{}, Alarms: s.alarms(),
 	}
 	for _, g := range s.registry.Groups() {
-		stats.TargetGroups = append(stats.TargetGroups, groupStats(g, now))
+		group := groupStats(g, now)
+		group.Discovery = s.discoveryOf(g)
+		stats.TargetGroups = append(stats.TargetGroups, group)
 	}
 	return stats
 }

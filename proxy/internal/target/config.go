@@ -56,6 +56,8 @@ type Config struct {
 	PassiveHealth spec.PassiveHealth
 	// Retries is nil for none.
 	Retries *Retries
+	// Discovers says that DNS may name more targets than the environment does.
+	Discovers bool
 	// InUse says that some listener's action forwards to the group. The targets of a group
 	// that is not in use are unused and not checked.
 	InUse bool
@@ -98,6 +100,7 @@ func compile(env *spec.Environment, g *spec.TargetGroup, inUse bool) *Config {
 		Queue:               g.ProxyOnly.Queue,
 		PassiveHealth:       g.ProxyOnly.PassiveHealth,
 		Retries:             compileRetries(&g.ProxyOnly.Retries),
+		Discovers:           g.ProxyOnly.Discovery.DNS != "",
 		InUse:               inUse,
 		Cookie:              new(sticky.Memo),
 		transport: transport{

@@ -120,10 +120,7 @@ func (g *Group) apply(cfg *Config, list []Registration) {
 	if cfg.Persistence != nil {
 		g.persistent = namePersistent(list, g.Name, g.sealer)
 	}
-	wanted := map[string]bool{}
-	for _, r := range list {
-		wanted[r.Address] = true
-	}
+	wanted := addressesOf(list)
 	for _, m := range slices.Clone(g.members) {
 		if !wanted[m.target.Address] {
 			g.deregister(m)
@@ -134,6 +131,27 @@ func (g *Group) apply(cfg *Config, list []Registration) {
 	g.watchFailures()
 	g.publish()
 	g.changed()
+}
+
+func addressesOf(list []Registration) map[string]bool {
+	addresses := make(map[string]bool, len(list))
+	for _, r := range list {
+		addresses[r.Address] = true
+	}
+	return addresses
+}
+
+// wouldDrain counts the targets that would be draining if list were applied.
+func (g *Group) wouldDrain(list []Registration) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	wanted, n := addressesOf(list), 0
+	for _, m := range g.members {
+		if !wanted[m.target.Address] {
+			n++
+		}
+	}
+	return n
 }
 
 // arrange brings the members into the order of list, and those that drain behind it: which

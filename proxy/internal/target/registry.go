@@ -2,6 +2,7 @@ package target
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"maps"
 	"runtime"
@@ -35,6 +36,9 @@ type Registry struct {
 	mu sync.Mutex
 	// groups are those that the environment has, by name.
 	groups map[string]*Group
+	// declared and discovered are the groups' targets, by name: those that the environment
+	// has, and those that DNS named last.
+	declared, discovered map[string][]Registration
 	// leaving are those that it had, as long as they drain.
 	leaving []*Group
 }
@@ -47,7 +51,10 @@ func NewRegistry(o Options) *Registry {
 	if o.Shards == 0 {
 		o.Shards = runtime.GOMAXPROCS(0)
 	}
-	return &Registry{options: o, changed: make(chan struct{}, 1), groups: map[string]*Group{}}
+	return &Registry{
+		options: o, changed: make(chan struct{}, 1), groups: map[string]*Group{},
+		declared: map[string][]Registration{}, discovered: map[string][]Registration{},
+	}
 }
 
 // Apply makes the groups those of env. A target stays what it is, health and connections
@@ -60,6 +67,8 @@ func (r *Registry) Apply(env *spec.Environment) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	before := r.groups
+	known := r.discovered
+	r.declared, r.discovered = map[string][]Registration{}, map[string][]Registration{}
 	r.groups = make(map[string]*Group, len(env.TargetGroups))
 	for i := range env.TargetGroups {
 		g := &env.TargetGroups[i]
@@ -76,7 +85,11 @@ func (r *Registry) Apply(env *spec.Environment) error {
 		for j := range g.Targets {
 			list[j] = registrationOf(g, &g.Targets[j])
 		}
-		group.apply(cfg, list)
+		r.declared[g.Name] = list
+		if cfg.Discovers && known[g.Name] != nil {
+			r.discovered[g.Name] = known[g.Name]
+		}
+		group.apply(cfg, r.targets(g.Name))
 	}
 	for name, group := range before {
 		if r.groups[name] == nil {
@@ -85,6 +98,47 @@ func (r *Registry) Apply(env *spec.Environment) error {
 		}
 	}
 	return nil
+}
+
+// ErrCrowded says that a group has as many targets that drain as it may have at all.
+var ErrCrowded = fmt.Errorf("targets change faster than they drain: more than %d would be draining", spec.MaxTargets)
+
+// Discover makes list what DNS names as targets of a group, beside those that the environment
+// has: those that are new are registered, those that are not listed any more drain. It may
+// come before the environment that has the group. ErrCrowded leaves all as it is.
+func (r *Registry) Discover(name string, list []Registration) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	before := r.discovered[name]
+	r.discovered[name] = list
+	g := r.groups[name]
+	if g == nil {
+		return nil
+	}
+	cfg := g.Snapshot().Config
+	if !cfg.Discovers {
+		return nil
+	}
+	all := r.targets(name)
+	if g.wouldDrain(all) > spec.MaxTargets {
+		r.discovered[name] = before
+		return ErrCrowded
+	}
+	g.apply(cfg, all)
+	return nil
+}
+
+// targets are all that a group is to have; what the environment says of one counts. r.mu is
+// held.
+func (r *Registry) targets(name string) []Registration {
+	declared := r.declared[name]
+	all := slices.Clone(declared)
+	for _, found := range r.discovered[name] {
+		if !slices.ContainsFunc(declared, func(d Registration) bool { return d.Address == found.Address }) {
+			all = append(all, found)
+		}
+	}
+	return all
 }
 
 // comeBack is the group of that ARN if it is one that drains; else nil. A group of the same

@@ -52,6 +52,8 @@ type Registration struct {
 	MaxConnections int
 	// Persistent is the value of the persistence cookie that names the target; empty for none.
 	Persistent string
+	// Discovered says that DNS named the target, and not the environment.
+	Discovered bool
 }
 
 // registrationOf is how g registers t.
