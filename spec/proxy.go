@@ -159,7 +159,7 @@ type Admin struct {
 	// Listen is host:port. Default 127.0.0.1:8404.
 	Listen string `yaml:"listen"`
 	// Users are those of the admin page, at most 64 bytes each without a colon, with the bcrypt
-	// hashes of their passwords, of a cost up to 15. With users the page wants a sign-in and
+	// hashes of their passwords, of a cost up to 15; evenkeel hash-password makes one. With users the page wants a sign-in and
 	// lets them drain targets; without, it shows and changes nothing. Default: none.
 	Users map[string]Secret `yaml:"users"`
 	// NginxStatusAllow are blocks of addresses that may ask for /nginx_status, nginx's

@@ -165,7 +165,7 @@ const indexPage = `<!doctype html>
 <title>evenkeel admin</title>
 <h1>evenkeel</h1>
 <ul>
-<li><a href="/stats">/stats</a>: the page
+<li><a href="/stats">/stats</a>: the page: live states, rates and latencies of all targets
 <li><a href="/status">/status</a>: listeners, target groups and targets as JSON
 <li><a href="/stats;json">/stats;json</a>: the same with rates, latencies and the past of each target
 <li><a href="/stats;csv">/stats;csv</a>: what HAProxy's monitors read
