@@ -77,12 +77,13 @@ const mayImport = `
 	# The program.
 	INTERNAL/demo: INTERNAL/certs environments spec
 	INTERNAL/prometheus: spec
+	INTERNAL/grafana: spec
 	INTERNAL/agent: spec
 	INTERNAL/doctor: INTERNAL/admin INTERNAL/telemetry spec targethealth
 	INTERNAL/importer: spec
 	INTERNAL/importer/haproxy: INTERNAL/importer spec
 	INTERNAL/importer/nginx: INTERNAL/importer spec
-	INTERNAL/command: INTERNAL/admin INTERNAL/agent INTERNAL/demo INTERNAL/doctor INTERNAL/edge INTERNAL/importer INTERNAL/importer/haproxy INTERNAL/importer/nginx INTERNAL/prometheus INTERNAL/server INTERNAL/signin INTERNAL/tlspolicy INTERNAL/watch spec
+	INTERNAL/command: INTERNAL/admin INTERNAL/agent INTERNAL/demo INTERNAL/doctor INTERNAL/edge INTERNAL/grafana INTERNAL/importer INTERNAL/importer/haproxy INTERNAL/importer/nginx INTERNAL/prometheus INTERNAL/server INTERNAL/signin INTERNAL/tlspolicy INTERNAL/watch spec
 	proxy: INTERNAL/command
 
 	# The functions on AWS.

@@ -282,6 +282,36 @@ func alertsOf(t *testing.T, text string) map[string]bool {
 	return names
 }
 
+// queriesOf has `evenkeel dashboard` draw a dashboard for a site, and returns the queries of its
+// panels, as Grafana sends them.
+func queriesOf(t *testing.T, s *site) map[string][]string {
+	t.Helper()
+	out, status := evenkeel(t, "dashboard", s.file)
+	var dashboard struct {
+		Panels []struct {
+			Title   string
+			Targets []struct{ Expr string }
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &dashboard); err != nil || status != 0 {
+		t.Fatalf("evenkeel dashboard: status %d, %v\n%s", status, err, out)
+	}
+	queries := map[string][]string{}
+	for _, p := range dashboard.Panels {
+		for _, target := range p.Targets {
+			q := strings.NewReplacer("$__rate_interval", "1m", "$target_group", ".*").Replace(target.Expr)
+			if strings.Contains(q, "$") {
+				t.Errorf("panel %s: a variable that is not known: %s", p.Title, q)
+			}
+			queries[p.Title] = append(queries[p.Title], q)
+		}
+	}
+	if len(queries) < 10 {
+		t.Fatalf("%d panels with queries", len(queries))
+	}
+	return queries
+}
+
 // TestPrometheusScrapes has a real Prometheus scrape a proxy and go by its rules: all can be
 // reckoned, and a file that is broken under the running proxy alerts.
 func TestPrometheusScrapes(t *testing.T) {
@@ -351,6 +381,7 @@ func TestPrometheusScrapes(t *testing.T) {
 		}
 	}
 
+	queries, empty := queriesOf(t, s), ""
 	dns.Fail(dnsmessage.RCodeServerFailure)
 	p.Until("failed look-ups scraped", func() bool {
 		n, _ := strconv.Atoi(value(`evenkeel_discovery_lookups_total{result="failure",target_group="web"}`))
@@ -367,5 +398,28 @@ func TestPrometheusScrapes(t *testing.T) {
 			}
 		}
 		return false
+	})
+
+	// Now that there was a reload, everything has happened that a panel shows.
+	defer func() {
+		if t.Failed() {
+			t.Log("last panel without data: " + empty)
+		}
+	}()
+	p.Until("data for every panel", func() bool {
+		visit(t, s, "/", "")
+		for panel, list := range queries {
+			for _, q := range list {
+				var answer struct{ Data struct{ Result []any } }
+				if !get("/api/v1/query?query="+url.QueryEscape(q), &answer) {
+					t.Fatalf("panel %s: Prometheus refuses %s", panel, q)
+				}
+				if len(answer.Data.Result) == 0 {
+					empty = panel + ": " + q
+					return false
+				}
+			}
+		}
+		return true
 	})
 }

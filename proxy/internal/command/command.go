@@ -33,23 +33,24 @@ to examine that cannot be asked).`
 
 // commandLine is everything that can be asked. The order is that of the help text.
 type commandLine struct {
-	Serve   serveCommand   `cmd:"" help:"Run the load balancer that an environment file describes."`
-	Check   checkCommand   `cmd:"" help:"Say everything that is wrong with environment files."`
-	Print   printCommand   `cmd:"" help:"Print an effective environment: defaults, base and file as one, secrets masked."`
-	Diff    diffCommand    `cmd:"" help:"Print in what two environments differ in effect."`
-	Import  importCommand  `cmd:"" help:"Make an environment file of a configuration of nginx or HAProxy."`
-	Schema  schemaCommand  `cmd:"" help:"Print the JSON Schema of environment files, for editors."`
-	Rules   rulesCommand   `cmd:"" help:"Print the rules by which Prometheus alerts on what an environment file describes."`
-	Status  statusCommand  `cmd:"" help:"Show listeners, target groups and targets of a running process."`
-	Target  targetCommand  `cmd:"" help:"Drain a target of a running process, take it out, bring it back, or weigh it."`
-	Doctor  doctorCommand  `cmd:"" help:"Look for what is wrong with a running process: spread, health checks, sessions, timeouts."`
-	Hash    hashCommand    `cmd:"" name:"hash-password" help:"Print the bcrypt hash of a password, for proxy.admin.users."`
-	Reload  reloadCommand  `cmd:"" help:"Make a running process read its environment file again."`
-	Purge   purgeCommand   `cmd:"" help:"Drop what the cache of a running process keeps for some paths."`
-	Health  healthCommand  `cmd:"" help:"Ask a running process whether it lives, for a container's HEALTHCHECK."`
-	Agent   agentCommand   `cmd:"" help:"End the application of an EC2 instance before Auto Scaling ends the instance."`
-	Demo    demoCommand    `cmd:"" help:"Run three demo targets and the load balancer in front of them."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Serve     serveCommand     `cmd:"" help:"Run the load balancer that an environment file describes."`
+	Check     checkCommand     `cmd:"" help:"Say everything that is wrong with environment files."`
+	Print     printCommand     `cmd:"" help:"Print an effective environment: defaults, base and file as one, secrets masked."`
+	Diff      diffCommand      `cmd:"" help:"Print in what two environments differ in effect."`
+	Import    importCommand    `cmd:"" help:"Make an environment file of a configuration of nginx or HAProxy."`
+	Schema    schemaCommand    `cmd:"" help:"Print the JSON Schema of environment files, for editors."`
+	Rules     rulesCommand     `cmd:"" help:"Print the rules by which Prometheus alerts on what an environment file describes."`
+	Dashboard dashboardCommand `cmd:"" help:"Print a Grafana dashboard of what an environment file describes."`
+	Status    statusCommand    `cmd:"" help:"Show listeners, target groups and targets of a running process."`
+	Target    targetCommand    `cmd:"" help:"Drain a target of a running process, take it out, bring it back, or weigh it."`
+	Doctor    doctorCommand    `cmd:"" help:"Look for what is wrong with a running process: spread, health checks, sessions, timeouts."`
+	Hash      hashCommand      `cmd:"" name:"hash-password" help:"Print the bcrypt hash of a password, for proxy.admin.users."`
+	Reload    reloadCommand    `cmd:"" help:"Make a running process read its environment file again."`
+	Purge     purgeCommand     `cmd:"" help:"Drop what the cache of a running process keeps for some paths."`
+	Health    healthCommand    `cmd:"" help:"Ask a running process whether it lives, for a container's HEALTHCHECK."`
+	Agent     agentCommand     `cmd:"" help:"End the application of an EC2 instance before Auto Scaling ends the instance."`
+	Demo      demoCommand      `cmd:"" help:"Run three demo targets and the load balancer in front of them."`
+	Version   versionCommand   `cmd:"" help:"Print the version."`
 }
 
 // streams are where a command writes: what was asked for, and everything else.
