@@ -309,6 +309,10 @@ var (
 		"", "evenkeel_discovery_last_answer_timestamp_seconds", MetricGauge, false,
 		"When DNS last told a target group's targets, in seconds since the epoch; 0 when it has not yet.",
 	}
+	MetricCertificateExpiry = Metric{
+		"", "evenkeel_certificate_expiry_timestamp_seconds", MetricGauge, false,
+		"When a certificate of a listener ends, in seconds since the epoch.",
+	}
 	MetricBuildInfo = Metric{
 		"", "evenkeel_build_info", MetricGauge, false,
 		"The running build; always 1.",

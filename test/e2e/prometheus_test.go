@@ -94,6 +94,8 @@ var quiet = map[string]string{
 	`evenkeel_log_dropped_lines_total{instance="a"}`:                           "0+0x270",
 	`evenkeel_discovery_lookups_total{LB,target_group="web",result="success"}`: "0+15x270",
 	`evenkeel_discovery_lookups_total{LB,target_group="web",result="failure"}`: "0+0x270",
+	// Time begins at 0: a hundred days are left.
+	`evenkeel_certificate_expiry_timestamp_seconds{LB,listener="https",certificate="site"}`: "8640000+0x270",
 }
 
 var troubles = []trouble{
@@ -191,6 +193,11 @@ var troubles = []trouble{
 		name:   "the disk is full",
 		series: map[string]string{`evenkeel_log_dropped_lines_total{instance="a"}`: "0+0x20 5+5x59"},
 		fires:  map[string]string{"LogLinesDropped": "20m"},
+	},
+	{
+		name:   "nobody renewed a certificate",
+		series: map[string]string{`evenkeel_certificate_expiry_timestamp_seconds{LB,listener="https",certificate="site"}`: "8640000+0x20 2500000+0x59"},
+		fires:  map[string]string{"CertificateExpiry": "12m"},
 	},
 	{
 		name:   "DNS fails",

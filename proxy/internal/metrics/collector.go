@@ -104,6 +104,7 @@ func newCollector(s *Set) *collector {
 		[]string{spec.DimensionLoadBalancer.Prometheus, "rule", "action"}, nil)
 	c.describeCache()
 	c.describeDiscoveries()
+	c.describeCertificates()
 	c.build = prometheus.NewDesc(spec.MetricBuildInfo.Prometheus, spec.MetricBuildInfo.Help,
 		[]string{"version", "revision", "goversion"}, nil)
 	c.reloads = prometheus.NewDesc(spec.MetricConfigReloads.Prometheus, spec.MetricConfigReloads.Help,
@@ -183,6 +184,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	c.collectGroups(ch, gauges.Groups)
 	c.collectTargets(ch, gauges.Targets)
 	c.collectDiscoveries(ch, gauges.Discoveries)
+	c.collectCertificates(ch, gauges.Certificates)
 	c.collectLoads(ch, gauges.Loads)
 	for _, rule := range gauges.Firewall {
 		for action, n := range rule.Requests {

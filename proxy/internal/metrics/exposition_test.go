@@ -39,10 +39,11 @@ func whole() *metrics.Set {
 	s := metrics.New(metrics.Options{
 		LoadBalancer: "app/shop/1", Version: "1.2.3", Revision: "abc",
 		Gauges: fixed{
-			Groups:      []metrics.GroupGauges{{TargetGroup: "web", Zone: "a"}},
-			Targets:     []metrics.TargetGauges{{TargetGroup: "web", Address: "10.0.0.1:80", Ended: map[string]uint64{"2xx": 1}}},
-			Firewall:    []metrics.FirewallRule{{Name: "office", Requests: map[string]uint64{"allow": 1}}},
-			Discoveries: []metrics.DiscoveryGauges{{TargetGroup: "web"}},
+			Groups:       []metrics.GroupGauges{{TargetGroup: "web", Zone: "a"}},
+			Targets:      []metrics.TargetGauges{{TargetGroup: "web", Address: "10.0.0.1:80", Ended: map[string]uint64{"2xx": 1}}},
+			Firewall:     []metrics.FirewallRule{{Name: "office", Requests: map[string]uint64{"allow": 1}}},
+			Discoveries:  []metrics.DiscoveryGauges{{TargetGroup: "web"}},
+			Certificates: []metrics.CertificateGauges{{Listener: "https", Certificate: "site"}},
 		},
 		DroppedLines: func() uint64 { return 4 },
 	})
@@ -59,7 +60,7 @@ func TestEveryMetricIsExposed(t *testing.T) {
 	found := families(t, whole())
 	all := append(spec.Metrics(), spec.MetricRequests, spec.MetricTargetRequests, spec.MetricTargetOutstanding, spec.MetricTargetHealth, spec.MetricAccessLogDroppedLines, spec.MetricProxyProtocolErrors, spec.MetricBuildInfo,
 		spec.MetricOperatorOrders, spec.MetricSignIns, spec.MetricWAFRequests,
-		spec.MetricDiscoveryLookups, spec.MetricDiscoveryLastAnswer,
+		spec.MetricDiscoveryLookups, spec.MetricDiscoveryLastAnswer, spec.MetricCertificateExpiry,
 		spec.MetricConfigReloads, spec.MetricConfigLastReloadSuccessful, spec.MetricConfigLastReloadTime)
 	kinds := map[spec.MetricKind]dto.MetricType{
 		spec.MetricCounter: dto.MetricType_COUNTER, spec.MetricGauge: dto.MetricType_GAUGE, spec.MetricHistogram: dto.MetricType_HISTOGRAM,

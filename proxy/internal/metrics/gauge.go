@@ -23,6 +23,8 @@ type Gauges struct {
 	Cache *CacheGauges
 	// Discoveries has an element for every group whose targets are found by DNS.
 	Discoveries []DiscoveryGauges
+	// Certificates has an element for every certificate of every listener.
+	Certificates []CertificateGauges
 }
 
 // GroupLoad is what a target group has to do beyond sending requests to targets. All but

@@ -15,6 +15,9 @@ import (
 // apart, so that a value is about as old as CloudWatch's.
 const rateWindow = "2m"
 
+// day is the unit in which the time until a certificate ends is told.
+const day = 24 * time.Hour
+
 // Of anomalies: how many standard deviations above the usual, and how far back that is looked
 // for. CloudWatch learns a daily pattern; this is the same band without one.
 const (
@@ -155,6 +158,12 @@ func (r *Rules) traffic(env *spec.Environment, s series) {
 		r.alert(Alert{
 			Name: "ClientTLSErrors", Alarm: "client-tls-errors", Severity: Warning, Window: Window{15, 15},
 			Meaning: "More TLS handshakes with clients fail than is usual.", Condition: aboveBand(recordClientTLS + s.selector),
+		})
+		// A certificate that has ended has less than no time left: it stays on, as on AWS.
+		r.alert(Alert{
+			Name: "CertificateExpiry", Alarm: "certificate-expiry", Severity: Warning, Window: Window{1, 1},
+			Meaning:   "A certificate ends soon and has not been renewed.",
+			Condition: fmt.Sprintf("(%s - time()) / %s < %s", s.of(&spec.MetricCertificateExpiry), number(day.Seconds()), number(a.CertificateExpiry.Hours()/day.Hours())),
 		})
 	}
 }

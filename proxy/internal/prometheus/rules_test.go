@@ -27,6 +27,9 @@ var onlyHere = []string{"proxy-absent", "reload-failed", "log-lines-dropped"}
 // service is down as well if nobody hears of it.
 var otherwise = []string{"response-time-anomaly", "client-tls-errors", "service-down"}
 
+// certificates is the namespace of ACM's metrics, which come once a day: the proxy always knows.
+const certificates = "AWS/CertificateManager"
+
 // alarm is one of CloudWatch's, as a template has it.
 type alarm struct {
 	kind, severity, meaning string
@@ -58,7 +61,7 @@ func alarmsOf(t *testing.T, name string, env *spec.Environment) []alarm {
 		}
 		for _, r := range parsed.Resources {
 			composite := r.Type == "AWS::CloudWatch::CompositeAlarm"
-			if !composite && (r.Type != "AWS::CloudWatch::Alarm" || !strings.Contains(string(r.Properties), spec.MetricNamespace)) {
+			if !composite && (r.Type != "AWS::CloudWatch::Alarm" || !strings.Contains(string(r.Properties), spec.MetricNamespace) && !strings.Contains(string(r.Properties), certificates)) {
 				continue
 			}
 			var p struct {
@@ -80,7 +83,7 @@ func alarmsOf(t *testing.T, name string, env *spec.Environment) []alarm {
 			a := alarm{threshold: p.Threshold, window: prometheus.Window{Minutes: p.DatapointsToAlarm * period / 60, Of: p.EvaluationPeriods * period / 60}}
 			a.severity, a.meaning, _ = strings.Cut(lines[0], ": ")
 			a.kind = strings.TrimSuffix(strings.TrimPrefix(lines[len(lines)-1], "docs/runbooks/"), ".md")
-			if composite {
+			if composite || strings.Contains(string(r.Properties), certificates) {
 				a.window = prometheus.Window{Minutes: 1, Of: 1}
 			}
 			list = append(list, a)

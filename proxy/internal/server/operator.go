@@ -157,7 +157,7 @@ func targetStatus(v target.View) admin.Target {
 
 // Gauges counts targets by health for the metrics.
 func (s *Server) Gauges() metrics.Gauges {
-	gauges := metrics.Gauges{Cache: s.cacheGauges()}
+	gauges := metrics.Gauges{Cache: s.cacheGauges(), Certificates: s.certificateGauges()}
 	for _, g := range s.registry.Groups() {
 		load := g.Load()
 		gauges.Loads = append(gauges.Loads, metrics.GroupLoad{

@@ -15,6 +15,7 @@ import (
 
 	"github.com/evenkeel/evenkeel/proxy/internal/certs"
 	"github.com/evenkeel/evenkeel/proxy/internal/exchange"
+	"github.com/evenkeel/evenkeel/proxy/internal/metrics"
 	"github.com/evenkeel/evenkeel/proxy/internal/tlspolicy"
 	"github.com/evenkeel/evenkeel/proxy/internal/wire"
 	"github.com/evenkeel/evenkeel/spec"
@@ -23,6 +24,7 @@ import (
 // security is what an HTTPS listener brings to a handshake.
 type security struct {
 	config *tls.Config
+	set    *certs.Set
 }
 
 // choosing is the connection below TLS. It remembers which certificate was chosen, and what
@@ -110,7 +112,24 @@ func newSecurity(env *spec.Environment, l *spec.Listener, dir string, logger *sl
 		},
 	}
 	policy.Configure(config)
-	return &security{config: config}, nil
+	return &security{config: config, set: set}, nil
+}
+
+// certificateGauges is what the metrics tell of the listeners' certificates.
+func (s *Server) certificateGauges() []metrics.CertificateGauges {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []metrics.CertificateGauges
+	for _, l := range s.listeners {
+		sec := l.security.Load()
+		if sec == nil {
+			continue
+		}
+		for _, e := range sec.set.Entries() {
+			list = append(list, metrics.CertificateGauges{Listener: l.current.Load().Name(), Certificate: e.Name, NotAfter: e.Certificate.Leaf.NotAfter})
+		}
+	}
+	return list
 }
 
 // handshake makes c a TLS connection. It reports false when none came about; the client
