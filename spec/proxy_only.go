@@ -34,6 +34,10 @@ type ProxyOnly struct {
 	// ReadTimeout bounds the time between two reads from a target: 1ms to 4000s. Default 0s,
 	// the load balancer's idle_timeout.
 	ReadTimeout time.Duration `yaml:"read_timeout"`
+	// TunnelTimeout ends a WebSocket, or what else a connection was upgraded to, on which
+	// neither side has sent anything for so long: 1ms to 24h. Default 0s, the load balancer's
+	// idle_timeout. HAProxy: timeout tunnel; nginx: proxy_read_timeout of its location.
+	TunnelTimeout time.Duration `yaml:"tunnel_timeout"`
 	// IdleConnections is how many idle connections are kept per target: 0 to 10000. Default 32.
 	IdleConnections int `yaml:"idle_connections"`
 	// Cookie keeps clients with their targets as HAProxy's does. Default: the group's stickiness.
@@ -57,6 +61,7 @@ const (
 const (
 	DefaultConnectTimeout  = 10 * time.Second
 	MaxConnectTimeout      = 75 * time.Second
+	MaxTunnelTimeout       = 24 * time.Hour
 	DefaultIdleConnections = 32
 	MaxIdleConnections     = 10000
 	MaxTargetWeight        = 256
@@ -82,6 +87,7 @@ func (p *ProxyOnly) limits() limits {
 		"connect_timeout":  between(time.Millisecond, MaxConnectTimeout),
 		"send_timeout":     idle,
 		"read_timeout":     idle,
+		"tunnel_timeout":   zeroOr("the load balancer's idle_timeout", between(time.Millisecond, MaxTunnelTimeout)),
 		"idle_connections": between(0, MaxIdleConnections),
 	}
 }

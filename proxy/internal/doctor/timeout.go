@@ -96,6 +96,7 @@ func (g *group) cuts() []cut {
 	}
 	send, sendText := setting("send_timeout", own.SendTimeout)
 	read, readText := setting("read_timeout", own.ReadTimeout)
+	tunnel, tunnelText := setting("tunnel_timeout", own.TunnelTimeout)
 	idleText := fmt.Sprintf("idle_timeout is %s", span(idle))
 	longer := "raise " + read[strings.LastIndexByte(read, '.')+1:]
 	return []cut{
@@ -131,8 +132,8 @@ func (g *group) cuts() []cut {
 		},
 		{
 			func(c telemetry.Cuts) uint64 { return c.Tunnel }, "were WebSockets or other tunnels that ended because both sides fell silent",
-			idleKey, idleText,
-			"let the application or the client ping more often than that, or raise idle_timeout",
+			tunnel, tunnelText,
+			"let the application or the client ping more often than that, or raise proxy_only.tunnel_timeout",
 		},
 		{
 			func(c telemetry.Cuts) uint64 { return c.Kept }, "failed with 502 because the target had closed the idle connection that they were sent on",

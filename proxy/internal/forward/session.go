@@ -116,6 +116,14 @@ func (s *session) sendTimeout() time.Duration {
 	return s.l.attributes.IdleTimeout
 }
 
+// tunnelTimeout is how long both sides of a tunnel may be silent.
+func (s *session) tunnelTimeout() time.Duration {
+	if s.cfg.TunnelTimeout > 0 {
+		return s.cfg.TunnelTimeout
+	}
+	return s.l.attributes.IdleTimeout
+}
+
 // connect takes an idle connection to the target or opens one.
 func (s *session) connect(now time.Time) error {
 	if !s.fresh {

@@ -19,7 +19,7 @@ type hijacker interface {
 
 // tunnel joins client and target after a 101. From here on nothing is read into what
 // passes: no rule, header or trace applies, until one side ends, both are silent for the
-// idle timeout, or the target's deregistration delay is over.
+// tunnel timeout, or the target's deregistration delay is over.
 //
 // Only now do bytes that the client sent behind its request head reach the target: before
 // the 101 they could have been a second request that the target would answer and we not see.
@@ -44,7 +44,7 @@ func (s *session) tunnel() {
 		return
 	}
 	client, rest := h.Hijack()
-	p := &pipe{idle: s.l.attributes.IdleTimeout}
+	p := &pipe{idle: s.tunnelTimeout()}
 	p.touch(time.Now())
 	p.join(client, s.conn.Conn, rest)
 	x.Record.ReceivedBytes += p.up.Load()

@@ -43,8 +43,8 @@ type Config struct {
 	// MinimumHealthy is below what the group fails open.
 	MinimumHealthy spec.MinimumHealthyTargets
 	HealthCheck    spec.HealthCheck
-	// SendTimeout and ReadTimeout are 0 for the load balancer's idle timeout.
-	SendTimeout, ReadTimeout time.Duration
+	// SendTimeout, ReadTimeout and TunnelTimeout are 0 for the load balancer's idle timeout.
+	SendTimeout, ReadTimeout, TunnelTimeout time.Duration
 	// Persistence is the cookie that takes the place of Stickiness, which is then off; nil for
 	// none.
 	Persistence *spec.PersistenceCookie
@@ -96,6 +96,7 @@ func compile(env *spec.Environment, g *spec.TargetGroup, inUse bool) *Config {
 		HealthCheck:         g.HealthCheck,
 		SendTimeout:         g.ProxyOnly.SendTimeout,
 		ReadTimeout:         g.ProxyOnly.ReadTimeout,
+		TunnelTimeout:       g.ProxyOnly.TunnelTimeout,
 		Headers:             headersOf(&g.ProxyOnly.Headers),
 		Queue:               g.ProxyOnly.Queue,
 		PassiveHealth:       g.ProxyOnly.PassiveHealth,
