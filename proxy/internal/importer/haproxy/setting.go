@@ -105,8 +105,19 @@ func (c *converter) retries(g *importer.Group, s *section) {
 }
 
 // tunnel is how long a WebSocket may be idle.
-func (c *converter) tunnel(_ *importer.Group, d *directive) {
-	d.Differs("load_balancer.attributes.idle_timeout", "a WebSocket may be idle as long as other connections: send pings, or raise it")
+func (c *converter) tunnel(g *importer.Group, d *directive) {
+	const key = "target_groups[].proxy_only.tunnel_timeout"
+	t, ok := duration(d.Arg(0))
+	if !ok || t <= 0 {
+		d.NotMapped("is no time")
+		return
+	}
+	g.ProxyOnly.TunnelTimeout = min(max(t, time.Millisecond), spec.MaxTunnelTimeout)
+	importer.Comment(g.Notes, "proxy_only.tunnel_timeout", d)
+	d.Maps(key)
+	if g.ProxyOnly.TunnelTimeout != t {
+		d.Differs(key, "the most is "+spec.MaxTunnelTimeout.String())
+	}
 }
 
 // sticky keeps clients with their targets.

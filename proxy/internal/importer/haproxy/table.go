@@ -252,7 +252,7 @@ func Table() importer.Table {
 		"timeout client":          {Usually: importer.Mapped, Key: "load_balancer.attributes.idle_timeout"},
 		"timeout queue":           {Usually: importer.Mapped, Key: keyQueue + ".timeout"},
 		"timeout check":           {Usually: importer.Mapped, Key: keyCheck + ".timeout"},
-		"timeout tunnel":          {Usually: importer.Differs, Key: "load_balancer.attributes.idle_timeout"},
+		"timeout tunnel":          {Usually: importer.Mapped, Key: "target_groups[].proxy_only.tunnel_timeout"},
 		"timeout http-keep-alive": {Usually: importer.Differs, Key: "load_balancer.attributes.idle_timeout"},
 		"timeout http-request":    {Usually: importer.NotNeeded, Note: "idle_timeout bounds a request that does not come, a minimum rate one that comes slowly"},
 		"timeout client-fin":      {Usually: importer.NotNeeded, Note: closing},

@@ -118,6 +118,15 @@ func (c *converter) settings(g *importer.Group, o *location) {
 	if o.last("proxy_connect_timeout") == nil {
 		p.ConnectTimeout = defaultTimeout
 	}
+	for _, d := range o.all("proxy_set_header") {
+		if strings.EqualFold(d.Arg(0), "upgrade") {
+			p.TunnelTimeout = p.ReadTimeout // it holds for both directions of what was upgraded
+			if read := o.last("proxy_read_timeout"); read != nil {
+				importer.Comment(g.Notes, "proxy_only.tunnel_timeout", read)
+				read.Maps("target_groups[].proxy_only.tunnel_timeout")
+			}
+		}
+	}
 	c.retries(g, o)
 	c.requestHeaders(g, o)
 	if d := o.last("proxy_http_version"); d != nil {
