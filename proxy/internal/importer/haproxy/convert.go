@@ -20,6 +20,8 @@ type converter struct {
 	sections []*section
 	groups   map[string]*importer.Group
 	tables   map[string]*directive // stick-table lines by section
+	// resolvers are sections of DNS servers by name.
+	resolvers map[string]*directive
 }
 
 // section is a block of lines with the defaults that hold for it.
@@ -31,7 +33,7 @@ type section struct {
 
 // Convert turns what Parse read into a draft, in which every directive has its outcome.
 func Convert(list []*directive) *importer.Draft {
-	c := &converter{draft: importer.NewDraft(), groups: map[string]*importer.Group{}, tables: map[string]*directive{}, global: &section{directive: &directive{Name: "global"}}}
+	c := &converter{draft: importer.NewDraft(), groups: map[string]*importer.Group{}, tables: map[string]*directive{}, resolvers: map[string]*directive{}, global: &section{directive: &directive{Name: "global"}}}
 	c.draft.Directives = list
 	c.draft.Env.App = "imported"
 	c.draft.Env.LoadBalancer.Attributes.PreserveHostHeader = true
@@ -92,6 +94,8 @@ func (c *converter) read(list []*directive) {
 				s.defaults = nil
 			}
 			latest = s
+		case "resolvers":
+			c.resolvers[d.Arg(0)] = d
 		case "frontend", "backend", "listen":
 			c.sections = append(c.sections, s)
 		}

@@ -248,7 +248,7 @@ func (c *converter) member(g *importer.Group, s *section, d *directive, v server
 	}
 	a, err := netip.ParseAddr(host)
 	if d.Name == "server-template" || err != nil && v.resolvers != "" || err != nil {
-		return c.discover(g, d, host, v)
+		return c.discover(g, d, host, port, v)
 	}
 	t := spec.Default[spec.Target]()
 	t.ID = idOf(g, s, d, v)
@@ -288,25 +288,38 @@ func (c *converter) member(g *importer.Group, s *section, d *directive, v server
 }
 
 // discover makes a name one that the container looks up again and again.
-func (c *converter) discover(g *importer.Group, d *directive, host string, v server) bool {
-	if !dnsShape.MatchString(host) {
-		d.NotMapped("is neither an address nor a name that DNS has: write the address")
+func (c *converter) discover(g *importer.Group, d *directive, host string, port int, v server) bool {
+	if !importer.Discover(g, host, port, d) {
 		return false
 	}
-	if have := g.ProxyOnly.Discovery.DNS; have != "" && have != host {
-		d.NotMapped("a target group looks up one name, here " + have + ": write this one's address as a target")
-		return false
-	}
-	g.ProxyOnly.Discovery.DNS = host
-	importer.Comment(g.Notes, "proxy_only.discovery", d)
 	d.MapsBy(keyDiscovery, "every address is a target of its own")
 	if v.weight > 1 || v.maxconn > 0 || v.backup {
 		d.Differs(keyDiscovery, "targets that are found have no weight, maxconn or backup of their own")
 	}
+	if r := c.resolvers[v.resolvers]; r != nil {
+		c.resolve(g, r)
+	}
 	return true
 }
 
-var dnsShape = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}))*$`)
+// resolve is where names are looked up, and how often.
+//
+// https://docs.haproxy.org/3.0/configuration.html#5.3.2
+func (c *converter) resolve(g *importer.Group, section *directive) {
+	section.Maps(keyDiscovery)
+	for _, d := range section.Block {
+		switch {
+		case d.Name == "nameserver":
+			importer.Resolve(g, []string{strings.TrimPrefix(strings.TrimPrefix(d.Arg(1), "udp@"), "tcp@")}, 0, d)
+		case d.Name == "hold" && d.Arg(0) == "valid":
+			if t, ok := duration(d.Arg(1)); ok {
+				importer.Resolve(g, nil, t, d)
+			}
+		case d.Name == "parse-resolv-conf":
+			d.MapsBy(keyDiscovery+".resolvers", "the default")
+		}
+	}
+}
 
 // balance is the algorithm.
 //

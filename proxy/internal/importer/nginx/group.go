@@ -129,7 +129,7 @@ func (c *converter) member(g *importer.Group, d *directive, passive bool) bool {
 			if v, ok := duration(value); ok {
 				importer.SlowStart(g, v, d)
 			}
-		case "resolve":
+		case "resolve", "service":
 		default:
 			d.Differs(keyTargets, "the parameter "+name+" has no equivalent")
 		}
@@ -197,7 +197,7 @@ func (c *converter) address(g *importer.Group, t *spec.Target, address string, d
 	}
 	a, err := netip.ParseAddr(host)
 	if err != nil {
-		return c.discover(g, host, d)
+		return c.discover(g, host, number, d)
 	}
 	t.ID = fmt.Sprintf("%s-%d", importer.Name(g.Name), len(g.Targets)+1)
 	t.Address = a.String()
@@ -210,19 +210,43 @@ func (c *converter) address(g *importer.Group, t *spec.Target, address string, d
 
 // discover makes a name one that the container looks up again and again; nginx does so once,
 // or with resolve.
-func (c *converter) discover(g *importer.Group, host string, d *directive) bool {
-	if !dnsShape.MatchString(host) {
-		d.NotMapped("is neither an address nor a name that DNS has: write the address")
+func (c *converter) discover(g *importer.Group, host string, port int, d *directive) bool {
+	for _, p := range d.Args {
+		if service, ok := strings.CutPrefix(p, "service="); ok && d.Name == "server" {
+			if strings.Contains(service, ".") { // https://nginx.org/en/docs/http/ngx_http_upstream_module.html#service
+				host = service + "." + host
+			} else {
+				host = "_" + service + "._tcp." + host
+			}
+		}
+	}
+	if !importer.Discover(g, host, port, d) {
 		return false
 	}
-	if have := g.ProxyOnly.Discovery.DNS; have != "" && have != host {
-		d.NotMapped("a target group looks up one name, here " + have + ": write this one's address as a target")
-		return false
-	}
-	g.ProxyOnly.Discovery.DNS = host
-	importer.Comment(g.Notes, "proxy_only.discovery", d)
 	d.MapsBy(keyDiscovery, "looked up as long as the container runs, not only when it starts; every address is a target of its own")
 	return true
+}
+
+// resolver is where names are looked up.
+//
+// https://nginx.org/en/docs/http/ngx_http_core_module.html#resolver
+func (c *converter) resolver(g *importer.Group, o *location) {
+	d := o.last("resolver")
+	if d == nil || g.ProxyOnly.Discovery.DNS == "" {
+		return
+	}
+	var servers []string
+	var valid time.Duration
+	for _, p := range d.Args {
+		name, value, isParameter := strings.Cut(p, "=")
+		switch {
+		case !isParameter:
+			servers = append(servers, p)
+		case name == "valid":
+			valid, _ = duration(value)
+		}
+	}
+	importer.Resolve(g, servers, valid, d)
 }
 
 func (c *converter) keepalive(g *importer.Group, d *directive) {

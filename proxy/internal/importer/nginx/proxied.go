@@ -127,6 +127,7 @@ func (c *converter) settings(g *importer.Group, o *location) {
 			}
 		}
 	}
+	c.resolver(g, o)
 	c.retries(g, o)
 	c.requestHeaders(g, o)
 	if d := o.last("proxy_http_version"); d != nil {

@@ -94,7 +94,7 @@ func Table() importer.Table {
 		"uwsgi_pass":                     {Usually: importer.NotMapped, Note: "targets are spoken to by HTTP only"},
 		"scgi_pass":                      {Usually: importer.NotMapped, Note: "targets are spoken to by HTTP only"},
 		"memcached_pass":                 {Usually: importer.NotMapped, Note: "targets are spoken to by HTTP only"},
-		"resolver":                       {Usually: importer.NotNeeded, Note: "names are looked up as the system says, see discovery"},
+		"resolver":                       {Usually: importer.Mapped, Key: keyDiscovery},
 		"resolver_timeout":               {Usually: importer.NotNeeded, Note: "the last answer is kept while DNS fails"},
 		"map":                            {Usually: importer.NotMapped, Note: "there are no variables: write rules with conditions"},
 		"geo":                            {Usually: importer.NotMapped, Note: "there are no variables: rules have source_ip conditions, waf.ip_sets blocks of addresses"},
