@@ -60,8 +60,9 @@ func problemsOf(s *Stats) []Problem {
 	for i := range s.TargetGroups {
 		if g := &s.TargetGroups[i]; g.InUse {
 			list = append(list, groupProblems(g)...)
+			others := peersOf(g)
 			for j := range g.Targets {
-				if p, found := targetProblem(s, g, &g.Targets[j]); found {
+				if p, found := targetProblem(s, g, &g.Targets[j], others); found {
 					list = append(list, p)
 				}
 			}
@@ -93,7 +94,7 @@ func groupProblems(g *GroupStats) []Problem {
 }
 
 // targetProblem has all that is wrong with one target.
-func targetProblem(s *Stats, g *GroupStats, t *TargetStats) (Problem, bool) {
+func targetProblem(s *Stats, g *GroupStats, t *TargetStats, others *peers) (Problem, bool) {
 	p := Problem{Level: LevelNote, TargetGroup: g.Name, Target: t.ID, Address: t.Address}
 	var found []string
 	add := func(level, format string, args ...any) {
@@ -113,11 +114,10 @@ func targetProblem(s *Stats, g *GroupStats, t *TargetStats) (Problem, bool) {
 		add(LevelNote, "%s", text)
 	}
 	if w := judged(&t.Telemetry); w.Requests >= leastRequests {
-		others := peers(g, t)
 		if w.ErrorShare > s.Alarms.ErrorShare {
-			add(LevelBad, "%s of its requests fail%s", formatShare(w.ErrorShare), others.errors())
+			add(LevelBad, "%s of its requests fail%s", formatShare(w.ErrorShare), others.errorsBeside(&w))
 		}
-		switch median := others.median(); {
+		switch median := others.medianBeside(&w); {
 		case s.Alarms.P95 > 0 && w.P95 > s.Alarms.P95:
 			add(LevelWarning, "slow: p95 is %s (alarm: %s)", formatLatency(w.P95), formatLatency(s.Alarms.P95))
 		case median > 0 && w.P95 > slowFactor*median && w.P95 > median+slowMargin:
@@ -170,44 +170,47 @@ func judged(r *telemetry.Report) telemetry.Window {
 	return telemetry.Window{}
 }
 
-// peerWindows are what the other targets of a group did.
-type peerWindows []telemetry.Window
+// peers is what the targets of a group did together, for a target to be compared with the
+// others.
+type peers struct {
+	errors, requests uint64
+	// p95s are the targets' with enough requests, rising.
+	p95s []float64
+}
 
-func peers(g *GroupStats, t *TargetStats) peerWindows {
-	var list peerWindows
+func peersOf(g *GroupStats) *peers {
+	p := &peers{}
 	for i := range g.Targets {
-		if other := &g.Targets[i]; other.Address != t.Address {
-			if w := judged(&other.Telemetry); w.Requests >= leastRequests {
-				list = append(list, w)
-			}
+		if w := judged(&g.Targets[i].Telemetry); w.Requests >= leastRequests {
+			p.errors, p.requests = p.errors+w.Errors, p.requests+w.Requests
+			p.p95s = append(p.p95s, w.P95)
 		}
 	}
-	return list
+	slices.Sort(p.p95s)
+	return p
 }
 
-// errors tells their share of errors, beside one's own.
-func (p peerWindows) errors() string {
-	if len(p) == 0 {
+// errorsBeside tells the share of errors of the others, beside that of own; nothing without
+// others.
+func (p *peers) errorsBeside(own *telemetry.Window) string {
+	if p.requests == own.Requests {
 		return ""
 	}
-	errs, requests := uint64(0), uint64(0)
-	for _, w := range p {
-		errs, requests = errs+w.Errors, requests+w.Requests
-	}
-	return " (its peers: " + formatShare(float64(errs)/float64(requests)) + ")"
+	return " (its peers: " + formatShare(float64(p.errors-own.Errors)/float64(p.requests-own.Requests)) + ")"
 }
 
-// median is that of their p95; 0 without peers.
-func (p peerWindows) median() float64 {
-	if len(p) == 0 {
+// medianBeside is that of the others' p95; 0 without others.
+func (p *peers) medianBeside(own *telemetry.Window) float64 {
+	n := len(p.p95s) - 1
+	if n < 1 {
 		return 0
 	}
-	list := make([]float64, len(p))
-	for i, w := range p {
-		list[i] = w.P95
+	at, _ := slices.BinarySearch(p.p95s, own.P95)
+	middle := (n - 1) / 2
+	if at <= middle {
+		middle++ // own is left out
 	}
-	slices.Sort(list)
-	return list[(len(list)-1)/2]
+	return p.p95s[middle]
 }
 
 // turns counts the changes between healthy and unhealthy.

@@ -72,6 +72,13 @@ func TestProblems(t *testing.T) {
 		"slower than its peers": {func(_ *admin.Stats, _ *admin.GroupStats, first *admin.TargetStats) {
 			minute(first).P95 = 31
 		}, []string{"warning|web|t1|slow: p95 is 31 ms (its peers: 10 ms)"}},
+		"two of a kind": {func(_ *admin.Stats, g *admin.GroupStats, first *admin.TargetStats) {
+			minute(first).P95, minute(&g.Targets[1]).P95 = 90, 80
+		}, []string{"warning|web|t1|slow: p95 is 90 ms (its peers: 10 ms)", "warning|web|t2|slow: p95 is 80 ms (its peers: 10 ms)"}},
+		"the slower of two": {func(_ *admin.Stats, g *admin.GroupStats, first *admin.TargetStats) {
+			minute(first).P95 = 90
+			g.Targets = g.Targets[:2]
+		}, []string{"warning|web|t1|slow: p95 is 90 ms (its peers: 10 ms)"}},
 		"three times as slow, and quick": {func(_ *admin.Stats, g *admin.GroupStats, first *admin.TargetStats) {
 			for i := range g.Targets {
 				minute(&g.Targets[i]).P95 = 1

@@ -43,22 +43,34 @@ func (c hashCommand) Run(s *streams) error {
 	return err
 }
 
-// askPassword asks twice: nobody sees what is typed.
-func askPassword(prompt io.Writer) ([]byte, error) {
-	var typed [2][]byte
+// askPassword asks twice: nobody sees what is typed. Ctrl-C is a byte meanwhile, so that the
+// terminal is as before whatever happens.
+func askPassword(prompt io.Writer) (password []byte, err error) {
+	fd := int(os.Stdin.Fd())
+	before, err := term.MakeRaw(fd)
+	if err != nil {
+		return nil, fmt.Errorf("read the password: %w", err)
+	}
+	defer func() { err = errors.Join(err, term.Restore(fd, before)) }()
+	terminal := term.NewTerminal(struct {
+		io.Reader
+		io.Writer
+	}{os.Stdin, prompt}, "")
+	var typed [2]string
 	for i, question := range []string{"Password: ", "Again: "} {
-		_, _ = io.WriteString(prompt, question)
-		var err error
-		typed[i], err = term.ReadPassword(int(os.Stdin.Fd()))
-		_, _ = io.WriteString(prompt, "\n")
+		typed[i], err = terminal.ReadPassword(question)
+		if errors.Is(err, io.EOF) {
+			_, _ = io.WriteString(prompt, "\r\n")
+			return nil, errors.New("no password was given")
+		}
 		if err != nil {
 			return nil, fmt.Errorf("read the password: %w", err)
 		}
 	}
-	if !bytes.Equal(typed[0], typed[1]) {
+	if typed[0] != typed[1] {
 		return nil, errors.New("the two are not the same")
 	}
-	return typed[0], nil
+	return []byte(typed[0]), nil
 }
 
 // readPassword reads one line.

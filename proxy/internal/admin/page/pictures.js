@@ -67,7 +67,8 @@ export function strip() {
     const seconds = Math.round(known / 132 * length / 1e3);
     const well100 = known ? Math.floor(100 * well / known) + '\u00a0%' : '';
     const of = seconds < 60 ? seconds + ' s' : Math.round(seconds / 60) + ' min';
-    say(text, known ? well100 + ' of ' + of : '');
+    const last = timeline[timeline.length - 1];
+    say(text, known && last.to !== 'unused' ? well100 + ' of ' + of : '');
     set(root, 'aria-label', known ? 'Healthy ' + well100 + ' of the last ' + of + ', ' + changes + (changes === 1 ? ' change' : ' changes') : 'Nothing known');
   } };
 }
