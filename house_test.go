@@ -64,7 +64,7 @@ const mayImport = `
 	INTERNAL/forward: aggregate INTERNAL/answer INTERNAL/balance INTERNAL/client INTERNAL/desync INTERNAL/edge INTERNAL/exchange INTERNAL/http1 INTERNAL/http2 INTERNAL/routing INTERNAL/sticky INTERNAL/target INTERNAL/targetconn INTERNAL/telemetry INTERNAL/waf INTERNAL/wire spec
 
 	# What stands around it.
-	INTERNAL/accesslog: INTERNAL/exchange spec
+	INTERNAL/accesslog: INTERNAL/exchange INTERNAL/waf spec
 	INTERNAL/metrics: INTERNAL/exchange spec targethealth
 	INTERNAL/signin:
 	INTERNAL/admin: aggregate INTERNAL/signin INTERNAL/telemetry spec targethealth

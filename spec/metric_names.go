@@ -267,7 +267,7 @@ var (
 	}
 	MetricAccessLogDroppedLines = Metric{
 		"", "evenkeel_log_dropped_lines_total", MetricCounter, false,
-		"Lines of the access, connection and health-check logs that were lost because their file could not keep up or be written.",
+		"Lines of the access, connection, health-check and firewall logs that were lost because their file could not keep up or be written.",
 	}
 	MetricProxyProtocolErrors = Metric{
 		"", "evenkeel_proxy_protocol_errors_total", MetricCounter, false,

@@ -31,6 +31,9 @@ type Proxy struct {
 	ConnectionLog LogFile `yaml:"connection_log"`
 	// HealthCheckLog has a line for each check of a target. Default: off.
 	HealthCheckLog LogFile `yaml:"health_check_log"`
+	// WAFLog has a line for each request that a rule of the firewall blocked or counted, in the
+	// JSON format of AWS WAF's log. Default: off.
+	WAFLog WAFLog `yaml:"waf_log"`
 	// TrustedProxies are blocks of addresses of proxies before this one, whose word is taken
 	// for who the client is: the last address of X-Forwarded-For that is in none of them. Rules
 	// (source_ip), logs and metrics go by it. What these proxies say in X-Forwarded-Proto and
@@ -94,6 +97,7 @@ func (p *Proxy) setDefaults() {
 	p.AccessLog = LogFile{Path: "/dev/stdout", Format: LogFormatALB}
 	p.ConnectionLog = LogFile{Path: LogOff, Format: LogFormatALB}
 	p.HealthCheckLog = LogFile{Path: LogOff, Format: LogFormatALB}
+	p.WAFLog.Path = LogOff
 	p.MaxConnections = DefaultMaxConnections
 	p.CacheMemory = DefaultCacheMemory
 }

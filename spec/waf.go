@@ -240,3 +240,32 @@ func (s *IPSet) check(c *checker, path string) {
 		seen[a] = element("addresses", i)
 	}
 }
+
+// WAFLog says where the firewall's log goes.
+//
+// https://docs.aws.amazon.com/waf/latest/developerguide/logging-fields.html
+type WAFLog struct {
+	// Path of the file, or `off`. Default off.
+	Path string `yaml:"path"`
+	// RedactHeaders are names of header fields whose values the log does not show, besides
+	// Authorization and Cookie; at most 100. Default: none. AWS: RedactedFields.
+	RedactHeaders []string `yaml:"redact_headers"`
+}
+
+// MaxRedactHeaders bounds WAFLog.RedactHeaders, as on AWS.
+const MaxRedactHeaders = 100
+
+// SecretHeaders are the header fields that no log of the firewall shows, in lower case.
+func SecretHeaders() []string { return []string{"authorization", "cookie"} }
+
+// Equal reports whether both are the same log.
+func (l WAFLog) Equal(o WAFLog) bool {
+	return l.Path == o.Path && slices.Equal(l.RedactHeaders, o.RedactHeaders)
+}
+
+func (l *WAFLog) limits() limits {
+	return limits{
+		"path":           required(anything()),
+		"redact_headers": both(atMost(MaxRedactHeaders), each(like(headerShape, "the name of a header field"))),
+	}
+}

@@ -91,6 +91,7 @@ type step struct {
 	LogLine      string                `json:"log_line"`
 	ConnLogLine  string                `json:"connection_log_line"`
 	CheckLogLine string                `json:"health_check_log_line"`
+	WAFLogLine   string                `json:"waf_log_line"`
 	Metrics      map[string]float64    `json:"metrics"`
 }
 

@@ -138,7 +138,7 @@ func (c *testCase) alone() bool {
 		return true
 	}
 	for _, st := range c.Steps {
-		if st.Reload != nil || len(st.Connections) > 0 || len(st.Metrics) > 0 || st.LogLine != "" || st.ConnLogLine != "" || st.CheckLogLine != "" {
+		if st.Reload != nil || len(st.Connections) > 0 || len(st.Metrics) > 0 || st.LogLine != "" || st.ConnLogLine != "" || st.CheckLogLine != "" || st.WAFLogLine != "" {
 			return true
 		}
 	}

@@ -155,11 +155,11 @@ func (s *system) fill(env tree) []byte {
 	}
 	proxy := section(env, "proxy")
 	section(proxy, "admin")["listen"] = s.admin
-	for _, log := range []string{"access_log", "connection_log", "health_check_log"} {
+	for _, log := range []string{"access_log", "connection_log", "health_check_log", "waf_log"} {
 		if log == "access_log" || proxy[log] != nil {
 			l := section(proxy, log)
 			l["path"] = s.logPath(log)
-			if l["format"] == nil {
+			if l["format"] == nil && log != "waf_log" {
 				l["format"] = "alb"
 			}
 		}

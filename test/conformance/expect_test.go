@@ -450,7 +450,7 @@ func (p *play) checkLogs(st *step) bool {
 			ok = l.report(list)
 		}
 	}
-	for log, want := range map[string]string{"access_log": st.LogLine, "connection_log": st.ConnLogLine, "health_check_log": st.CheckLogLine} {
+	for log, want := range map[string]string{"access_log": st.LogLine, "connection_log": st.ConnLogLine, "health_check_log": st.CheckLogLine, "waf_log": st.WAFLogLine} {
 		if want == "" {
 			continue
 		}

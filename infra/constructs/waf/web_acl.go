@@ -59,9 +59,6 @@ var names = map[Scope]string{Cloudfront: "edge", Regional: "load-balancer"}
 // https://docs.aws.amazon.com/waf/latest/developerguide/logging-cw-logs.html
 const logPrefix = "aws-waf-logs-"
 
-// secretHeaders are shown neither in logs nor in sampled requests.
-var secretHeaders = []string{"authorization", "cookie"}
-
 // New makes the web ACL, its sets of addresses and its log. The error is Check's.
 //
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-wafv2-webacl.html
@@ -128,7 +125,7 @@ func dataProtection() *wafv2.CfnWebACL_DataProtectionConfigProperty {
 			Action: new("SUBSTITUTION"),
 			Field: &wafv2.CfnWebACL_FieldToProtectProperty{
 				FieldType: new("SINGLE_HEADER"),
-				FieldKeys: convert.Strings(secretHeaders),
+				FieldKeys: convert.Strings(spec.SecretHeaders()),
 			},
 		}),
 	}
@@ -172,7 +169,7 @@ func newLog(this constructs.Construct, env *spec.Environment, name string, acl w
 		ArnFormat:    cdk.ArnFormat_COLON_RESOURCE_NAME,
 	})
 	var redacted []any
-	for _, header := range secretHeaders {
+	for _, header := range spec.SecretHeaders() {
 		redacted = append(redacted, &wafv2.CfnLoggingConfiguration_FieldToMatchProperty{
 			SingleHeader: map[string]string{"Name": header},
 		})

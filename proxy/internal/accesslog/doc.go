@@ -1,5 +1,5 @@
 // Package accesslog writes what an Application Load Balancer logs: a line for every
-// request, for every client connection and for every health check.
+// request, for every client connection and for every health check; and what AWS WAF does.
 //
 // Logging never waits. A line is put together in memory, in one of several buffers so
 // that connections seldom meet there, and a goroutine of the log's own writes the buffers

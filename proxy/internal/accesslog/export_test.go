@@ -4,6 +4,8 @@ import (
 	"log/slog"
 
 	"github.com/evenkeel/evenkeel/proxy/internal/exchange"
+	"github.com/evenkeel/evenkeel/proxy/internal/waf"
+	"github.com/evenkeel/evenkeel/spec"
 )
 
 // Writer is an output of a test's own.
@@ -31,6 +33,13 @@ func Line(config Config, x *exchange.Exchange) string {
 	l := &Logger{config: config}
 	l.Rename(config.LoadBalancer, config.DNSName)
 	return string(formatters[config.Access.Format](l, nil, x, new(stamps)))
+}
+
+// DecisionLine formats one decision of the firewall.
+func DecisionLine(config Config, d *waf.Decision) string {
+	l := &Logger{config: config, redacted: append(spec.SecretHeaders(), config.Firewall.RedactHeaders...)}
+	l.Rename(config.LoadBalancer, config.DNSName)
+	return string(l.appendDecision(nil, d))
 }
 
 // AppendLine formats one exchange to b as a warm logger does.

@@ -16,18 +16,21 @@ type Config struct {
 	LoadBalancer string
 	// DNSName stands in the request line for the host of a request that named none.
 	DNSName string
-	// Access, Connections and HealthChecks are the three logs. An empty path is spec.LogOff;
+	// Access, Connections and HealthChecks are an ALB's three logs. An empty path is spec.LogOff;
 	// /dev/stdout and /dev/stderr are the process's own, whatever they are connected to. Only
 	// Access has formats; empty is spec.LogFormatALB.
 	Access       spec.LogFile
 	Connections  spec.LogFile
 	HealthChecks spec.LogFile
+	// Firewall is the firewall's log, and WebACL what it calls the firewall.
+	Firewall spec.WAFLog
+	WebACL   string
 	// Logger is told of files that cannot be written, at most once a minute each. The
 	// default discards.
 	Logger *slog.Logger
 }
 
-// Logger writes the three logs of one load balancer. Its methods may be called at once
+// Logger writes the logs of one load balancer. Its methods may be called at once
 // from any number of goroutines; none but Reopen and Close does I/O. A nil Logger logs
 // nothing.
 type Logger struct {
@@ -35,7 +38,9 @@ type Logger struct {
 	format formatter
 	names  atomic.Pointer[names]
 
-	access, connections, healthChecks *stream
+	access, connections, healthChecks, firewall *stream
+	// redacted are the names of header fields whose values the firewall's log does not show.
+	redacted []string
 }
 
 // names are what the load balancer is called.
@@ -70,21 +75,22 @@ func New(config Config) (*Logger, error) {
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
-	l := &Logger{config: config, format: format}
+	l := &Logger{config: config, format: format, redacted: append(spec.SecretHeaders(), config.Firewall.RedactHeaders...)}
 	l.Rename(config.LoadBalancer, config.DNSName)
 	var errs []error
 	for _, f := range []struct {
 		to   **stream
-		file spec.LogFile
+		path string
 	}{
-		{&l.access, config.Access},
-		{&l.connections, config.Connections},
-		{&l.healthChecks, config.HealthChecks},
+		{&l.access, config.Access.Path},
+		{&l.connections, config.Connections.Path},
+		{&l.healthChecks, config.HealthChecks.Path},
+		{&l.firewall, config.Firewall.Path},
 	} {
-		if f.file.Path == "" || f.file.Path == spec.LogOff {
+		if f.path == "" || f.path == spec.LogOff {
 			continue
 		}
-		s, err := openStream(f.file.Path, config.Logger)
+		s, err := openStream(f.path, config.Logger)
 		*f.to = s
 		errs = append(errs, err)
 	}
@@ -108,7 +114,7 @@ func (l *Logger) Log(x *exchange.Exchange) {
 	l.access.end(sh)
 }
 
-// Dropped returns how many lines of all three logs were lost since the start, because a
+// Dropped returns how many lines of all logs were lost since the start, because a
 // file could not keep up or could not be written.
 func (l *Logger) Dropped() uint64 {
 	if l == nil {
@@ -154,7 +160,7 @@ func (l *Logger) Close() error {
 
 func (l *Logger) streams() []*stream {
 	var streams []*stream
-	for _, s := range []*stream{l.access, l.connections, l.healthChecks} {
+	for _, s := range []*stream{l.access, l.connections, l.healthChecks, l.firewall} {
 		if s != nil {
 			streams = append(streams, s)
 		}

@@ -13,9 +13,18 @@ func (s *Server) newFirewall(env *spec.Environment, keep bool) (*waf.Firewall, e
 	if keep && s.env != nil {
 		return s.firewall.Load(), nil
 	}
-	firewall, err := waf.Compile(env, s.firewall.Load())
+	firewall, err := waf.Compile(env, s.firewallOptions())
 	if err != nil {
 		return nil, fmt.Errorf("waf: %w", err)
 	}
 	return firewall, nil
+}
+
+// firewallOptions are what a firewall works with beside its description.
+func (s *Server) firewallOptions() waf.Options {
+	options := waf.Options{Before: s.firewall.Load()}
+	if s.logs.LogsFirewall() {
+		options.Log = s.logs
+	}
+	return options
 }

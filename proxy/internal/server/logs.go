@@ -12,7 +12,7 @@ import (
 	"github.com/evenkeel/evenkeel/spec"
 )
 
-// newLogs opens the access, connection and health-check logs.
+// newLogs opens the logs.
 func newLogs(env *spec.Environment, logger *slog.Logger) (*accesslog.Logger, error) {
 	return accesslog.New(accesslog.Config{
 		LoadBalancer: env.LoadBalancerID(),
@@ -20,6 +20,8 @@ func newLogs(env *spec.Environment, logger *slog.Logger) (*accesslog.Logger, err
 		Access:       env.Proxy.AccessLog,
 		Connections:  env.Proxy.ConnectionLog,
 		HealthChecks: env.Proxy.HealthCheckLog,
+		Firewall:     env.Proxy.WAFLog,
+		WebACL:       env.ResourceName("load-balancer"),
 		Logger:       logger,
 	})
 }

@@ -341,6 +341,7 @@ func (s *Server) warnOfRestart(env *spec.Environment) {
 		"proxy.access_log":       now.AccessLog == next.AccessLog,
 		"proxy.connection_log":   now.ConnectionLog == next.ConnectionLog,
 		"proxy.health_check_log": now.HealthCheckLog == next.HealthCheckLog,
+		"proxy.waf_log":          now.WAFLog.Equal(next.WAFLog),
 		"proxy.handover_socket":  now.HandoverSocket == next.HandoverSocket,
 	} {
 		if !same {

@@ -70,8 +70,9 @@ type content struct {
 	contentType          string
 	cookieBytes          int
 	body                 string
-	// cut says that there may be more of the body.
-	cut bool
+	// cut says that there may be more of the body, headersCut and cookiesCut that there is more
+	// of these.
+	cut, headersCut, cookiesCut bool
 }
 
 type header struct{ name, value string }
@@ -82,6 +83,7 @@ func (e *engine) inspect(q *query) ([]finding, error) {
 	if err := q.readBody(c); err != nil {
 		return nil, err
 	}
+	q.oversize = c.oversize()
 	lane := e.lanes[maphash.Comparable(e.seed, neighbourhood(q.client))%lanes]
 	timeout := time.NewTimer(inspectionTimeout)
 	defer timeout.Stop()
@@ -154,8 +156,10 @@ func contentOf(q *query) *content {
 		case exchange.FieldHost:
 			continue
 		case exchange.FieldCookie:
+			some := someCookies(f.Value, maxCookieBytes-c.cookieBytes)
 			c.cookieBytes += len(f.Value)
-			c.headers = append(c.headers, header{f.ID.String(), string(someCookies(f.Value, maxCookieBytes-(c.cookieBytes-len(f.Value))))})
+			c.cookiesCut = c.cookiesCut || len(some) < len(f.Value)
+			c.headers = append(c.headers, header{f.ID.String(), string(some)})
 			continue
 		case exchange.FieldContentType:
 			if c.contentType == "" {
@@ -163,12 +167,29 @@ func contentOf(q *query) *content {
 			}
 		default:
 			if bytes += len(f.Name) + len(f.Value); bytes > maxHeaderBytes || len(c.headers) >= maxHeaders {
+				c.headersCut = true
 				continue
 			}
 		}
 		c.headers = append(c.headers, header{string(f.Name), string(f.Value)})
 	}
 	return c
+}
+
+// oversize names what was cut, in the words of AWS's log.
+//
+// https://docs.aws.amazon.com/waf/latest/developerguide/logging-fields.html
+func (c *content) oversize() []string {
+	var list []string
+	for _, part := range []struct {
+		name string
+		cut  bool
+	}{{"REQUEST_BODY", c.cut}, {"REQUEST_HEADERS", c.headersCut}, {"REQUEST_COOKIES", c.cookiesCut}} {
+		if part.cut {
+			list = append(list, part.name)
+		}
+	}
+	return list
 }
 
 // someCookies is the part of a Cookie field that is inspected.

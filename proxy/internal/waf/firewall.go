@@ -28,6 +28,8 @@ type Firewall struct {
 	defaultAction action
 	// engine inspects requests for managed rule groups; nil without any.
 	engine *engine
+	// log is told of what rules blocked or counted; nil for none.
+	log Log
 	// unruled counts what the default action decided.
 	unruled *counters
 }
@@ -59,14 +61,22 @@ type matcher interface {
 	match(q *query) (bool, error)
 }
 
-// Compile makes the firewall of env; nil when its file has none. before is the one that it
-// follows, whose counters go on; nil for none.
-func Compile(env *spec.Environment, before *Firewall) (*Firewall, error) {
+// Options of Compile. All may be left empty.
+type Options struct {
+	// Before is the firewall that this one follows, whose counters go on.
+	Before *Firewall
+	// Log is told of what rules blocked or counted.
+	Log Log
+}
+
+// Compile makes the firewall of env; nil when its file has none.
+func Compile(env *spec.Environment, options Options) (*Firewall, error) {
+	before := options.Before
 	w := &env.WAF
 	if !w.Present() {
 		return nil, nil
 	}
-	f := &Firewall{defaultAction: actions[w.DefaultAction]}
+	f := &Firewall{defaultAction: actions[w.DefaultAction], log: options.Log}
 	for _, name := range slices.Sorted(maps.Keys(w.IPSets)) {
 		set := w.IPSets[name]
 		blocks, err := client.NewBlocks(set.Addresses)
@@ -125,6 +135,10 @@ type query struct {
 	inspected bool
 	findings  []finding
 	err       error
+	// oversize are the parts that were not inspected as a whole.
+	oversize []string
+	// counted are the rules that matched and counted, for the log.
+	counted []*rule
 }
 
 // maxKept bounds what a query keeps for the next one: paths are seldom longer.
@@ -132,11 +146,12 @@ const maxKept = 1 << 10
 
 // reset forgets the request.
 func (q *query) reset() {
-	path, key := q.path[:0], q.key[:0]
+	path, key, counted := q.path[:0], q.key[:0], q.counted[:0]
+	clear(q.counted) // which would keep another description's rules alive
 	if cap(path) > maxKept {
 		path = nil
 	}
-	*q = query{path: path, key: key}
+	*q = query{path: path, key: key, counted: counted}
 }
 
 var queries = sync.Pool{New: func() any { return new(query) }}
@@ -165,13 +180,19 @@ func (f *Firewall) judge(q *query) Verdict {
 		r.counters.add(shard, r.action)
 		switch r.action {
 		case allow:
+			f.tell(q, r, false)
 			return Verdict{Outcome: Allowed}
 		case block:
+			f.tell(q, r, true)
 			return Verdict{Outcome: Blocked, Status: r.status, RetryAfter: r.retryAfter}
 		case count:
+			if f.log != nil {
+				q.counted = append(q.counted, r)
+			}
 		}
 	}
 	f.unruled.add(shard, f.defaultAction)
+	f.tell(q, nil, f.defaultAction == block)
 	if f.defaultAction == block {
 		return Verdict{Outcome: Blocked, Status: statusForbidden}
 	}

@@ -19,7 +19,7 @@ func compile(t testing.TB, w spec.WAF, before *waf.Firewall) *waf.Firewall {
 	if w.DefaultAction == "" {
 		w.DefaultAction = spec.WAFAllow
 	}
-	f, err := waf.Compile(&spec.Environment{WAF: w}, before)
+	f, err := waf.Compile(&spec.Environment{WAF: w}, waf.Options{Before: before})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -125,6 +125,9 @@ type managed struct {
 	group  *managedGroup
 }
 
+// finds reports whether what was found is the group's. Too many arguments are every group's.
+func (g *managedGroup) finds(f *finding) bool { return f.id == idArguments || g.has(f.id, f.tags) }
+
 func (m managed) match(q *query) (bool, error) {
 	if !q.inspected {
 		q.inspected = true
@@ -135,7 +138,7 @@ func (m managed) match(q *query) (bool, error) {
 	}
 	score := 0
 	for i := range q.findings {
-		if f := &q.findings[i]; f.id == idArguments || m.group.has(f.id, f.tags) {
+		if f := &q.findings[i]; m.group.finds(f) {
 			score += f.score
 		}
 	}

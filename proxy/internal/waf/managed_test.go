@@ -319,7 +319,7 @@ func TestGRPCIsNotWaitedFor(t *testing.T) {
 
 func TestGroupsWithoutCounterpart(t *testing.T) {
 	for name := range spec.ManagedRuleGroups() {
-		f, err := waf.Compile(&spec.Environment{WAF: spec.WAF{DefaultAction: spec.WAFAllow, Managed: []string{name}, ManagedAction: spec.WAFBlock}}, nil)
+		f, err := waf.Compile(&spec.Environment{WAF: spec.WAF{DefaultAction: spec.WAFAllow, Managed: []string{name}, ManagedAction: spec.WAFBlock}}, waf.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
