@@ -101,6 +101,20 @@ func TestCacheKeys(t *testing.T) {
 	}
 }
 
+// TestAllInTheKey is of cookies and queries that are not listed one by one.
+func TestAllInTheKey(t *testing.T) {
+	env := load(t, "testdata/every.yaml")
+	env.Edge.Cache[1].Key = spec.CacheKey{Cookies: []string{spec.CacheKeyAll}, Query: []string{spec.CacheKeyAll}}
+	_, made := build(t, propsOf(env))
+	b := made.behaviors(t)[len(env.Edge.Static)+1]
+	got := at(made["AWS::CloudFront::CachePolicy"][reference(at(b, "CachePolicyId"))], "CachePolicyConfig", "ParametersInCacheKeyAndForwardedToOrigin")
+	if diff := cmp.Diff(parse(t, `{"HeadersConfig": {"HeaderBehavior": "whitelist", "Headers": ["Host"]},
+		"CookiesConfig": {"CookieBehavior": "all"}, "QueryStringsConfig": {"QueryStringBehavior": "all"},
+		"EnableAcceptEncodingGzip": true, "EnableAcceptEncodingBrotli": true}`), got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // TestFilesAreKeptAsTheirCacheControlSays, which CloudFront would not see by itself: the
 // header is put on what it answers, not on what S3 does.
 func TestFilesAreKeptAsTheirCacheControlSays(t *testing.T) {

@@ -44,6 +44,46 @@ func TestUnkeyedInputReachesNoTarget(t *testing.T) {
 	}
 }
 
+// TestSpellingOfTheHost reaches no target, wherever it stands.
+func TestSpellingOfTheHost(t *testing.T) {
+	b := minute
+	b.ProxyOnly.StaleWhileRevalidate = time.Minute
+	s := newSite(t, b, func(r *seen) reply {
+		return ok("", r.fields["host"]+" "+string(r.x.Request.Authority))
+	})
+	for i, host := range []string{"EXAMPLE.com.:8080", "example.com:8080"} {
+		c := &client{}
+		x := newExchange(c, "GET /", "Host: "+host)
+		x.Request.Host, x.Request.Port, x.Request.Authority = []byte("example.com"), []byte("8080"), []byte(host)
+		s.serve(x)
+		if want := []string{"MISS", "HIT"}[i]; x.Record.CacheStatus != want || c.body.String() != "example.com:8080 example.com:8080" || string(x.Request.Authority) != host {
+			t.Errorf("%s: %s %q %q", host, x.Record.CacheStatus, c.body.String(), x.Request.Authority)
+		}
+	}
+}
+
+// TestTraces: of the client's trace the target sees the root, which is a number.
+func TestTraces(t *testing.T) {
+	const self, root = "Self=1-63441c4a-abcdef012345678912345678", "Root=1-67891233-abcdef012345678912345678"
+	for given, want := range map[string]string{
+		root:                          root,
+		self + ";" + root:             self + ";" + root,
+		self + ";" + root + ";Evil=1": self,
+		self + ";Root=evil":           self,
+		self + ";" + strings.ToUpper(root[:8]) + root[8:]:  self,
+		self + ";Root=1-6789123x-abcdef012345678912345678": self,
+	} {
+		s := newSite(t, minute, func(r *seen) reply { return ok("", string(r.x.Record.TraceID)) })
+		c := &client{}
+		x := newExchange(c, "GET /")
+		x.Record.TraceID = []byte(given)
+		s.serve(x)
+		if c.body.String() != want {
+			t.Errorf("%s became %s", given, c.body.String())
+		}
+	}
+}
+
 // TestTrustedProxies: of what one says, the client's address reaches the target, and scheme
 // and port are in the key too.
 func TestTrustedProxies(t *testing.T) {

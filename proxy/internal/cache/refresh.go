@@ -59,7 +59,7 @@ func (v *visit) detached() *visit {
 		Host: slices.Clone(r.Host), Port: slices.Clone(r.Port), Path: slices.Clone(r.Path),
 	}
 	b := &visit{cache: v.cache, behavior: v.behavior, shard: v.shard, x: x, origin: &origin, silent: true}
-	b.key, b.place, b.pathAt = slices.Clone(v.key), slices.Clone(v.place), v.pathAt
+	b.key, b.place, b.pathAt, b.host = slices.Clone(v.key), slices.Clone(v.place), v.pathAt, slices.Clone(v.host)
 	b.query, b.authorized = slices.Clone(v.query), v.authorized
 	for i := range v.fields {
 		f := &v.fields[i]

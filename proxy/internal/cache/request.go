@@ -17,6 +17,9 @@ type request struct {
 	// The path begins at pathAt; it is that of before any transform.
 	place  []byte
 	pathAt int
+	// host is Host, with the port if there is one, in its canonical form: in the client's own, with
+	// other capitals or a dot at its end, it is in no key.
+	host []byte
 	// fields are what the target receives of the client's.
 	fields []exchange.Field
 	query  []byte
@@ -56,6 +59,7 @@ func (q *request) read(b *Behavior, x *exchange.Exchange, o *exchange.Origin) {
 	*q = request{fields: q.fields[:0]}
 	r, a := &x.Request, &x.Arena
 	q.locate(x)
+	q.spell(x)
 	accepted := 0
 	for i := range r.Fields {
 		f := &r.Fields[i]
@@ -66,7 +70,7 @@ func (q *request) read(b *Behavior, x *exchange.Exchange, o *exchange.Origin) {
 			accepted |= accepts(f.Value)
 			continue
 		case exchange.FieldHost:
-			q.fields = append(q.fields, *f)
+			q.fields = append(q.fields, exchange.Field{ID: f.ID, Name: f.Name, Value: q.host})
 			continue
 		case exchange.FieldXForwardedFor, exchange.FieldXForwardedProto, exchange.FieldXForwardedPort:
 			if o.Trusted {
@@ -105,6 +109,43 @@ func (q *request) locate(x *exchange.Exchange) {
 	place := appendPart(appendPart(x.Arena.Begin(), x.Request.Host), x.Request.Port)
 	q.pathAt = len(place)
 	q.place = x.Arena.End(append(place, x.Request.Path...))
+}
+
+// spell notes the canonical form of x's host.
+func (q *request) spell(x *exchange.Exchange) {
+	if q.host = x.Request.Host; len(x.Request.Port) > 0 {
+		host := append(append(x.Arena.Begin(), x.Request.Host...), ':')
+		q.host = x.Arena.End(append(host, x.Request.Port...))
+	}
+}
+
+// plainTrace is an X-Amzn-Trace-Id without what a client put into it, other than the root of
+// a trace, which is nothing but a number.
+func plainTrace(text []byte) []byte {
+	own, given, found := bytes.Cut(text, semicolon)
+	if !found || isRoot(given) {
+		return text
+	}
+	return own
+}
+
+// isRoot reports whether text is Root=1-, 8 hex digits, a hyphen and 24 hex digits.
+func isRoot(text []byte) bool {
+	const shape = "Root=1-00000000-000000000000000000000000"
+	if len(text) != len(shape) {
+		return false
+	}
+	for i, c := range text {
+		switch {
+		case shape[i] != '0':
+			if c != shape[i] {
+				return false
+			}
+		case (c < '0' || c > '9') && (c < 'a' || c > 'f'):
+			return false
+		}
+	}
+	return true
 }
 
 // believe lets the target know what a trusted proxy said of the client's connection: scheme

@@ -232,6 +232,7 @@ func (v *visit) fetch(e *entry, f *flight, s Status) int {
 		}
 	}
 	v.keeps = true
+	v.x.Record.TraceID = plainTrace(v.x.Record.TraceID)
 	return v.forward(e, f, s)
 }
 
@@ -243,8 +244,11 @@ func (v *visit) forward(e *entry, f *flight, s Status) int {
 	*c = recorder{Client: x.Client, v: v}
 	stop := c.heedClient()
 
-	fields, query, hasQuery := x.Request.Fields, x.Request.Query, x.Request.HasQuery
+	fields, query, hasQuery, authority := x.Request.Fields, x.Request.Query, x.Request.HasQuery, x.Request.Authority
 	x.Request.Fields, x.Request.Query = v.sent, v.query
+	if len(authority) > 0 {
+		x.Request.Authority = v.host
+	}
 	x.Request.HasQuery = len(v.query) > 0 || hasQuery && v.behavior.allQuery
 	x.Client = c
 	result := abandoned
@@ -257,7 +261,7 @@ func (v *visit) forward(e *entry, f *flight, s Status) int {
 	}()
 	status := v.origin.Forward(x)
 	x.Client = c.Client
-	x.Request.Fields, x.Request.Query, x.Request.HasQuery = fields, query, hasQuery
+	x.Request.Fields, x.Request.Query, x.Request.HasQuery, x.Request.Authority = fields, query, hasQuery, authority
 
 	var done int
 	done, result = v.conclude(status)
