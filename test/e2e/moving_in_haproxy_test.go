@@ -139,6 +139,7 @@ func TestMovingFromHAProxy(t *testing.T) {
 			}
 		}
 	})
+	t.Run("TLS", func(t *testing.T) { sameTLS(t, haproxy, ours) })
 	t.Run("session cookie", func(t *testing.T) { cookieOf(t, haproxy, ours) })
 	t.Run("round robin", func(t *testing.T) {
 		near(t, "/static/", haproxy.spread(t, 20, inquiry{path: "/static/"}), ours.spread(t, 20, inquiry{path: "/static/"}), 1)

@@ -3,9 +3,7 @@
 package e2e_test
 
 import (
-	"crypto/tls"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/user"
@@ -21,13 +19,13 @@ import (
 
 // newNginxSites runs Debian's nginx with the example, and ours with what `evenkeel import`
 // makes of it, before the same servers.
-func newNginxSites(t *testing.T) (nginx, ours *side, apps []*app, admin string) {
+func newNginxSites(t *testing.T) (nginx, ours *side, apps []*app, admin, dir string) {
 	t.Helper()
 	text, err := os.ReadFile("../import/nginx.conf")
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
+	dir = t.TempDir()
 	files := map[string]string{
 		"static/app.css": "body { color: red }\n" + strings.Repeat("/* padding */\n", 200), "static/logo.bin": strings.Repeat("\x00\x01", 512),
 		"media/a b.txt": "with a space\n", "errors/50x.html": "<h1>We will be back</h1>\n",
@@ -50,13 +48,13 @@ func newNginxSites(t *testing.T) (nginx, ours *side, apps []*app, admin string) 
 		apps = append(apps, a)
 		text = []byte(replaced(t, string(text), fmt.Sprintf("10.0.1.%d:8000", i+1), a.address))
 	}
-	common := replaced(t, string(text), "/var/www/syncapp", dir, "/var/log/nginx", dir, "proxy_read_timeout 5s", "proxy_read_timeout 300ms")
+	common := replaced(t, string(text), "/var/www/syncapp", dir, "/var/log/nginx/error.log", dir+"/error.log", "proxy_read_timeout 5s", "proxy_read_timeout 300ms")
 	ports := freePorts(t, 5)
 	nginx = &side{name: "nginx", plain: loopback(ports[0]), secure: loopback(ports[1])}
 	ours = &side{name: "evenkeel", plain: loopback(ports[2]), secure: loopback(ports[3])}
 	admin = loopback(ports[4])
 	listening := func(s *side) string {
-		return replaced(t, common, "listen 80 ", "listen "+s.plain+" ", "listen 443 ", "listen "+s.secure+" ")
+		return replaced(t, common, "listen 80 ", "listen "+s.plain+" ", "listen 443 ", "listen "+s.secure+" ", "/var/log/nginx/access.log", dir+"/"+s.name+".log")
 	}
 
 	self, err := user.Current()
@@ -84,13 +82,13 @@ func newNginxSites(t *testing.T) (nginx, ours *side, apps []*app, admin string) 
 	b := s.serve()
 	b.healthy(17) // in five groups
 	ours.Process = b.Process
-	return nginx, ours, apps, admin
+	return nginx, ours, apps, admin, dir
 }
 
 // TestMovingFromNginx asks Debian's nginx with the example's configuration and ours with what
 // was imported of it the same.
 func TestMovingFromNginx(t *testing.T) {
-	nginx, ours, apps, admin := newNginxSites(t)
+	nginx, ours, apps, admin, dir := newNginxSites(t)
 	t.Run("redirect to HTTPS", func(t *testing.T) {
 		// The last two are on the answers of every listener here.
 		without := []string{"body", "Content-Type", "Referrer-Policy", "X-Xss-Protection"}
@@ -173,16 +171,29 @@ func TestMovingFromNginx(t *testing.T) {
 			}
 		}
 	})
-	t.Run("TLS", func(t *testing.T) {
-		for _, c := range []*tls.Config{
-			{MinVersion: tls.VersionTLS13}, {MaxVersion: tls.VersionTLS12}, {MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11},
-			{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384}},
-			{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA}},
-			{NextProtos: []string{"h2"}}, {NextProtos: []string{"http/1.1"}},
-		} {
-			if want, got := nginx.handshake(c), ours.handshake(c); want != got {
-				t.Errorf("%d to %d %v %v: %s, want %s", c.MinVersion, c.MaxVersion, c.CipherSuites, c.NextProtos, got, want)
-			}
+	t.Run("TLS", func(t *testing.T) { sameTLS(t, nginx, ours) })
+	t.Run("session resumption", func(t *testing.T) {
+		if want, got := nginx.resumes(t), ours.resumes(t); !want || !got {
+			t.Errorf("nginx resumes sessions: %v; evenkeel: %v", want, got)
+		}
+	})
+	t.Run("access log", func(t *testing.T) {
+		combined := regexp.MustCompile(`(?m)^127\.0\.0\.1 - - \[[^]]+\] "(GET /logged\?x=1 HTTP/1\.1" 200 \d+ "https://from\.example/" "a browser")`)
+		var lines [2]string
+		for i, s := range []*side{nginx, ours} {
+			s.ask(t, inquiry{path: "/logged?x=1", header: map[string]string{"Referer": "https://from.example/", "User-Agent": "a browser"}})
+			s.Until("a line in the access log", func() bool {
+				log, _ := os.ReadFile(filepath.Join(dir, s.name+".log"))
+				if m := combined.FindSubmatch(log); m != nil {
+					lines[i] = string(m[1])
+				}
+				return lines[i] != ""
+			})
+		}
+		// The bodies have different lengths, as they tell what the target was sent.
+		bytes := regexp.MustCompile(` 200 \d+ `)
+		if want, got := bytes.ReplaceAllString(lines[0], " 200 N "), bytes.ReplaceAllString(lines[1], " 200 N "); want != got {
+			t.Errorf("the log says %q, want %q", got, want)
 		}
 	})
 	t.Run("round robin by weight", func(t *testing.T) {
@@ -289,21 +300,4 @@ func total(apps []*app) (n int64) {
 		n += a.requests.Load()
 	}
 	return n
-}
-
-// handshake is the version, suite and protocol that a side settles on, or that it does not.
-func (s *side) handshake(c *tls.Config) string {
-	c.ServerName, c.InsecureSkipVerify = movedHost, true
-	conn, err := tls.Dial("tcp", s.secure, c)
-	if err != nil {
-		return "refused"
-	}
-	defer conn.Close()
-	state := conn.ConnectionState()
-	suite := tls.CipherSuiteName(state.CipherSuite)
-	if state.Version == tls.VersionTLS13 {
-		suite = "" // which of the three is as good as another
-	}
-	_, _ = io.WriteString(conn, "")
-	return fmt.Sprintf("%s %s %s", tls.VersionName(state.Version), suite, state.NegotiatedProtocol)
 }

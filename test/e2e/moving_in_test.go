@@ -388,3 +388,60 @@ func replaced(t *testing.T, text string, pairs ...string) string {
 	}
 	return text
 }
+
+// sameTLS settles versions, suites and protocols with both, and holds them to be the same.
+func sameTLS(t *testing.T, original, ours *side) {
+	t.Helper()
+	for _, c := range []*tls.Config{
+		{MinVersion: tls.VersionTLS13},
+		{MaxVersion: tls.VersionTLS12},
+		{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11},
+		{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384}},
+		{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA}},
+		{NextProtos: []string{"h2"}},
+		{NextProtos: []string{"http/1.1"}},
+	} {
+		if want, got := original.handshake(c), ours.handshake(c); want != got {
+			t.Errorf("%d to %d %v %v: %s, want %s", c.MinVersion, c.MaxVersion, c.CipherSuites, c.NextProtos, got, want)
+		}
+	}
+}
+
+// handshake is the version, suite and protocol that a side settles on, or that it does not.
+func (s *side) handshake(c *tls.Config) string {
+	c.ServerName, c.InsecureSkipVerify = movedHost, true
+	conn, err := tls.Dial("tcp", s.secure, c)
+	if err != nil {
+		return "refused"
+	}
+	defer conn.Close()
+	state := conn.ConnectionState()
+	suite := tls.CipherSuiteName(state.CipherSuite)
+	if state.Version == tls.VersionTLS13 {
+		suite = "" // which of the three is as good as another
+	}
+	return fmt.Sprintf("%s %s %s", tls.VersionName(state.Version), suite, state.NegotiatedProtocol)
+}
+
+// resumes tells whether a second connection goes on with the TLS session of the first.
+func (s *side) resumes(t *testing.T) bool {
+	t.Helper()
+	c := &tls.Config{ServerName: movedHost, InsecureSkipVerify: true, ClientSessionCache: tls.NewLRUClientSessionCache(1)}
+	resumed := false
+	for range 2 {
+		conn, err := tls.Dial("tcp", s.secure, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// What a session is resumed with comes before the answer.
+		if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: "+movedHost+"\r\nConnection: close\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, conn); err != nil {
+			t.Fatal(err)
+		}
+		resumed = conn.ConnectionState().DidResume
+		_ = conn.Close()
+	}
+	return resumed
+}

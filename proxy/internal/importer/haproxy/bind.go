@@ -145,6 +145,9 @@ func (c *converter) tls(l *importer.Listener, b socket) {
 	if d := c.global.last("ssl-default-bind-options"); d != nil {
 		importer.Comment(l.Notes, "ssl_policy", d)
 		d.Maps(key)
+		if slices.Contains(d.Args, "no-tls-tickets") {
+			d.Differs(key, "sessions are resumed by tickets, whose keys change every day")
+		}
 		for i, word := range d.Args {
 			if word == "ssl-min-ver" && minimum == "" {
 				minimum = d.Arg(i + 1)

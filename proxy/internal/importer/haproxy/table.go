@@ -8,7 +8,7 @@ const (
 	workers  = "one process uses all processors"
 	closing  = "connections of clients and of targets are kept and ended each by itself"
 	logged   = "the program's own log is JSON lines on standard error"
-	runtime  = "`evenkeel status`, `reload` and proxy.elbv2_api are what the socket was for"
+	runtime  = "`evenkeel status`, `target`, `reload` and proxy.elbv2_api are what the socket was for"
 	tcpOnly  = "only HTTP is balanced"
 	programs = "there are no filters of other programs"
 	stored   = "nothing is stored of clients but counters of waf.rate_limits, and cookies they hold themselves"

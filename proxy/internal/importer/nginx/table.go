@@ -156,7 +156,7 @@ func Table() importer.Table {
 		"ssl_prefer_server_ciphers": {Usually: importer.NotNeeded, Note: "the better cipher is chosen, by what the client's processor does fast"},
 		"ssl_session_cache":         {Usually: importer.NotNeeded, Note: "sessions are resumed by tickets"},
 		"ssl_session_timeout":       {Usually: importer.NotNeeded, Note: "tickets live for a day at most"},
-		"ssl_session_tickets":       {Usually: importer.NotNeeded, Note: "tickets have keys that change every day"},
+		"ssl_session_tickets":       {Usually: importer.Differs, Key: "load_balancer.listeners[].ssl_policy", Note: "sessions are resumed by tickets, whose keys change every day"},
 		"ssl_session_ticket_key":    {Usually: importer.NotNeeded, Note: "tickets have keys that change every day"},
 		"ssl_buffer_size":           {Usually: importer.NotNeeded, Note: buffers},
 		"ssl_dhparam":               {Usually: importer.NotNeeded, Note: "key exchange is by elliptic curves"},

@@ -40,10 +40,17 @@ func (c *converter) tls(p *port, l *importer.Listener) {
 		}
 	}
 	if ciphers != nil {
-		ciphers.Differs(key, "ciphers are those of "+policy+"; docs/reference lists none: AWS's page does")
+		ciphers.Differs(key, "ciphers are those of "+policy)
 	}
 	if d := fallback.last("ssl_prefer_server_ciphers"); d != nil {
 		d.NotNeeded("the better cipher is chosen, by what the client's processor does fast")
+	}
+	switch d := fallback.last("ssl_session_tickets"); {
+	case d == nil:
+	case d.Arg(0) == "off":
+		d.Differs(key, "sessions are resumed by tickets, whose keys change every day")
+	default:
+		d.NotNeeded("sessions are resumed by tickets")
 	}
 	http2 := slices.ContainsFunc(p.sockets, func(s socket) bool { return s.http2 })
 	if !http2 {
