@@ -80,10 +80,11 @@ const mayImport = `
 	INTERNAL/grafana: spec
 	INTERNAL/agent: spec
 	INTERNAL/doctor: INTERNAL/admin INTERNAL/telemetry spec targethealth
+	INTERNAL/top: INTERNAL/admin INTERNAL/telemetry targethealth
 	INTERNAL/importer: spec
 	INTERNAL/importer/haproxy: INTERNAL/importer spec
 	INTERNAL/importer/nginx: INTERNAL/importer spec
-	INTERNAL/command: INTERNAL/admin INTERNAL/agent INTERNAL/demo INTERNAL/doctor INTERNAL/edge INTERNAL/grafana INTERNAL/importer INTERNAL/importer/haproxy INTERNAL/importer/nginx INTERNAL/prometheus INTERNAL/server INTERNAL/signin INTERNAL/tlspolicy INTERNAL/watch spec
+	INTERNAL/command: INTERNAL/admin INTERNAL/agent INTERNAL/demo INTERNAL/doctor INTERNAL/edge INTERNAL/grafana INTERNAL/importer INTERNAL/importer/haproxy INTERNAL/importer/nginx INTERNAL/prometheus INTERNAL/server INTERNAL/signin INTERNAL/tlspolicy INTERNAL/top INTERNAL/watch spec
 	proxy: INTERNAL/command
 
 	# The functions on AWS.

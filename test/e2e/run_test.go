@@ -119,6 +119,7 @@ func TestDemo(t *testing.T) {
 			{"health --ready", ""},
 			{"status", "web-canary"},
 			{"status --json", `"target_groups"`},
+			{"top", "web-canary"},
 			{"reload", "reloaded"},
 		} {
 			if out, status := evenkeel(t, strings.Fields(c.args)...); status != 0 || !strings.Contains(out, c.want) {

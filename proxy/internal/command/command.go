@@ -42,6 +42,7 @@ type commandLine struct {
 	Rules     rulesCommand     `cmd:"" help:"Print the rules by which Prometheus alerts on what an environment file describes."`
 	Dashboard dashboardCommand `cmd:"" help:"Print a Grafana dashboard of what an environment file describes."`
 	Status    statusCommand    `cmd:"" help:"Show listeners, target groups and targets of a running process."`
+	Top       topCommand       `cmd:"" help:"Watch target groups and targets of a running process, once a second."`
 	Target    targetCommand    `cmd:"" help:"Drain a target of a running process, take it out, bring it back, or weigh it."`
 	Doctor    doctorCommand    `cmd:"" help:"Look for what is wrong with a running process: spread, health checks, sessions, timeouts."`
 	Hash      hashCommand      `cmd:"" name:"hash-password" help:"Print the bcrypt hash of a password, for proxy.admin.users."`

@@ -135,16 +135,13 @@ func (g *group) registered(t *admin.TargetStats) (*spec.Target, string) {
 	return nil, g.path
 }
 
-// drained is what the process says of a target that an operator lets finish its sessions.
-const drained = "drain"
-
 // serving are the targets that the algorithm chooses among.
 func (g *group) serving() []*admin.TargetStats {
 	var primary, backup []*admin.TargetStats
 	for i := range g.Targets {
 		t := &g.Targets[i]
 		switch {
-		case t.State != targethealth.Healthy, t.Administrative == drained:
+		case t.State != targethealth.Healthy, t.Administrative == admin.ActionDrain:
 		case t.Backup:
 			backup = append(backup, t)
 		default:
