@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -181,6 +182,42 @@ func (p *browser) looks(width, height int64, scheme string) {
 		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}))
 }
 
+// attackPage is of another site that knows the load balancer, open in the operator's browser.
+const attackPage = `<!doctype html><title>kittens</title>
+<form method="post" action="http://%ADMIN%/stats/target"><input name="target_group" value="web"><input name="target" value="web-1"><input name="action" value="maintenance"></form>
+<script>
+const body = new URLSearchParams(new FormData(document.forms[0]));
+onload = async () => {
+  for (const path of ["/stats/target", "/stats/sign-out", "/reload"]) await fetch("http://%ADMIN%" + path, { method: "POST", mode: "no-cors", credentials: "include", body }).catch(() => 0);
+  const read = await fetch("http://%ADMIN%/stats;json", { credentials: "include" }).then(() => "read", () => "refused");
+  document.title = "sent, " + read;
+};
+</script>`
+
+// attack looks at another site's page while signed in. That site has another port, so that the
+// session's cookie goes along: browsers do not tell ports of a host apart.
+func (p *browser) attack() {
+	p.t.Helper()
+	page := strings.ReplaceAll(attackPage, "%ADMIN%", p.b.site.admin)
+	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, page) }))
+	defer site.Close()
+	p.do("another site", chromedp.Navigate(site.URL))
+	p.holds("it has done what it can", `document.title === "sent, refused"`)
+	ctx, late := context.WithTimeout(p.ctx, patience)
+	defer late()
+	if answer, err := chromedp.RunResponse(ctx, chromedp.Submit("form")); err != nil || answer.Status != http.StatusForbidden {
+		p.t.Errorf("the other site's form is answered with %+v, %v", answer, err)
+	}
+	p.do("the page again", chromedp.Navigate("http://"+p.b.site.admin+"/stats"), chromedp.WaitVisible(".row"))
+	p.holds("web-1 serves, and alice is signed in", row("web-1")+`.includes("healthy") && !`+row("web-1")+`.includes("maintenance") && document.querySelector(".who") !== null`)
+	if strings.Contains(p.b.Output(), `"action":"maintenance"`) || strings.Contains(p.b.Output(), "reloaded on request") {
+		p.t.Errorf("another site's page changed something:\n%s", p.b.Output())
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.problems = nil // they are of that page
+}
+
 // TestPageInABrowser signs in, sees a target turn unhealthy, and drains one with the keyboard.
 func TestPageInABrowser(t *testing.T) {
 	web := []*actor{newActor(t, "web-1", "a", 4*time.Millisecond, 0), newActor(t, "web-2", "b", 5*time.Millisecond, 40), newActor(t, "web-3", "c", 30*time.Millisecond, 0)}
@@ -262,6 +299,8 @@ func TestPageInABrowser(t *testing.T) {
 	}
 	p.picture("narrow")
 	p.looks(1440, 900, "light")
+
+	p.attack()
 
 	// The process goes and comes back: the page finds it, and asks to sign in again.
 	b.Signal(os.Interrupt)
