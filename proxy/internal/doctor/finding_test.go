@@ -90,6 +90,18 @@ var ills = map[string]struct {
 		"    targets: []", nil, func(in *doctor.Input) {},
 		doctor.HealthChecks, "target_groups[0].targets", "answered with 503",
 	},
+	"DNS fails": {
+		"    proxy_only: {discovery: {dns: web.internal}}", []uint64{0},
+		func(in *doctor.Input) {
+			group(in).Discovery = &admin.Discovery{DNS: "web.internal", Answered: now.Add(-time.Minute), Error: "server misbehaving"}
+		},
+		doctor.HealthChecks, "target_groups[0].proxy_only.discovery", "web.internal: server misbehaving",
+	},
+	"DNS has nothing": {
+		"    targets: []\n    proxy_only: {discovery: {dns: web.internal}}", nil,
+		func(in *doctor.Input) { group(in).Discovery = &admin.Discovery{DNS: "web.internal", Answered: now} },
+		doctor.HealthChecks, "target_groups[0].proxy_only.discovery", "let the name have addresses",
+	},
 	"refused": {
 		"",
 		[]uint64{0, 0},

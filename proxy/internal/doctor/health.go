@@ -33,12 +33,27 @@ const (
 
 // checks looks for targets whose health checks fail, or nearly.
 func checks(g *group, r *Report) {
-	if len(g.Targets) == 0 {
+	if d := g.Discovery; d != nil && d.Error != "" {
+		last := "no answer has come since the process started"
+		if !d.Answered.IsZero() {
+			last = "the last answer came " + clock(d.Answered) + ", and its targets stay"
+		}
 		g.add(r, Finding{
+			Case: HealthChecks, What: fmt.Sprintf("targets cannot be looked up: %s: %s", d.DNS, d.Error),
+			Evidence: []string{last, fmt.Sprintf("targets: %d", len(g.Targets))},
+			Path:     g.at("proxy_only.discovery"), Change: "see whether the name is right and the name server answers",
+		})
+	}
+	if len(g.Targets) == 0 {
+		f := Finding{
 			Case: HealthChecks, What: "the group has no target: its requests are answered with 503",
 			Evidence: []string{"registered targets: none"},
 			Path:     g.at("targets"), Change: "list targets, or register some by the control API",
-		})
+		}
+		if g.Discovery != nil {
+			f.Path, f.Change = g.at("proxy_only.discovery"), "let the name have addresses, or list targets"
+		}
+		g.add(r, f)
 		return
 	}
 	failing := map[telemetry.CheckFailure][]*admin.TargetStats{}
