@@ -34,6 +34,11 @@ type Proxy struct {
 	// WAFLog has a line for each request that a rule of the firewall blocked or counted, in the
 	// JSON format of AWS WAF's log. Default: off.
 	WAFLog WAFLog `yaml:"waf_log"`
+	// GeoDatabase is a MaxMind DB file (.mmdb) of countries by address, such as GeoLite2-Country,
+	// which waf.geo_match and the firewall's log go by: country.iso_code, or country_code, of its
+	// records. It is read at each load and watched; at most 512 MiB. Default: none, with which
+	// geo_match does nothing in the container.
+	GeoDatabase string `yaml:"geo_database"`
 	// TrustedProxies are blocks of addresses of proxies before this one, whose word is taken
 	// for who the client is: the last address of X-Forwarded-For that is in none of them. Rules
 	// (source_ip), logs and metrics go by it. What these proxies say in X-Forwarded-Proto and

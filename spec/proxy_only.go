@@ -289,7 +289,7 @@ func (e *Environment) NotServed() []string {
 	for i, group := range e.WAF.Managed {
 		add(element("waf.managed", i), OnlyOnAWS(group))
 	}
-	add("waf.geo_match", !e.WAF.GeoMatch.absent())
+	add("waf.geo_match", !e.WAF.GeoMatch.absent() && e.Proxy.GeoDatabase == "")
 	return paths
 }
 

@@ -29,7 +29,8 @@ type WAF struct {
 	RateLimits []RateLimit `yaml:"rate_limits"`
 	// IPSets allow, block or count blocks of addresses. Default: none.
 	IPSets map[string]IPSet `yaml:"ip_sets"`
-	// GeoMatch decides by the country that an address is in. Default: off.
+	// GeoMatch decides by the country that an address is in. The container needs
+	// proxy.geo_database for it. Default: off.
 	GeoMatch GeoMatch `yaml:"geo_match"`
 }
 

@@ -29,7 +29,6 @@ var oneSided = map[string]string{
 	"Notify": "of alarms", "Slack": "of alarms",
 	"DNS":                         "a record of Route 53",
 	"ACMCertificate":              "a certificate of ACM; the container reads files",
-	"GeoMatch":                    "of the firewall; this version's container accepts it and warns",
 	"HealthAggregate.CheckPath":   "the function on AWS asks targets; the container makes the document of its own checks",
 	"Environment.HealthAggregate": "see HealthAggregate",
 	"HealthAggregate.Replacement": "instances of Auto Scaling; the container has none", "Replacement": "of Auto Scaling",

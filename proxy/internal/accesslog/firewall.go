@@ -2,6 +2,7 @@ package accesslog
 
 import (
 	"bytes"
+	"cmp"
 	"net/http"
 	"slices"
 	"strconv"
@@ -156,7 +157,7 @@ func (l *Logger) appendHTTPRequest(b []byte, d *waf.Decision) []byte {
 	x := d.Exchange
 	r := &x.Request
 	b = append(appendAddr(append(b, `"httpRequest":{"clientIp":"`...), d.Client), `",`...)
-	b = append(b, `"country":"-",`...)
+	b = appendMember(b, "country", cmp.Or(d.Country, "-"))
 	b = appendList(b, "headers", r.Fields, func(b []byte, f *exchange.Field) []byte {
 		b = append(appendJSONText(append(b, `{"name":"`...), f.Name), `","value":"`...)
 		if l.redacts(f.Name) {

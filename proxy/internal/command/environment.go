@@ -42,6 +42,9 @@ func filesOf(file string, env *spec.Environment) []string {
 	for _, page := range env.Edge.ErrorPages {
 		files = append(files, in(dir, page))
 	}
+	if path := env.Proxy.GeoDatabase; path != "" {
+		files = append(files, in(dir, path))
+	}
 	return files
 }
 

@@ -22,7 +22,7 @@ func (s *Server) newFirewall(env *spec.Environment, keep bool) (*waf.Firewall, e
 
 // firewallOptions are what a firewall works with beside its description.
 func (s *Server) firewallOptions() waf.Options {
-	options := waf.Options{Before: s.firewall.Load()}
+	options := waf.Options{Before: s.firewall.Load(), Dir: s.options.Dir}
 	if s.logs.LogsFirewall() {
 		options.Log = s.logs
 	}

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"sync"
 
@@ -28,6 +29,8 @@ type Firewall struct {
 	defaultAction action
 	// engine inspects requests for managed rule groups; nil without any.
 	engine *engine
+	// countries is the database of countries; nil for none.
+	countries *countries
 	// log is told of what rules blocked or counted; nil for none.
 	log Log
 	// unruled counts what the default action decided.
@@ -67,6 +70,8 @@ type Options struct {
 	Before *Firewall
 	// Log is told of what rules blocked or counted.
 	Log Log
+	// Dir is the folder that relative paths are seen from.
+	Dir string
 }
 
 // Compile makes the firewall of env; nil when its file has none.
@@ -84,6 +89,20 @@ func Compile(env *spec.Environment, options Options) (*Firewall, error) {
 			return nil, fmt.Errorf("ip_sets.%s: %w", name, err)
 		}
 		f.rules = append(f.rules, rule{name: name, action: actions[set.Action], status: statusForbidden, matcher: ipSet{blocks}})
+	}
+	if path := env.Proxy.GeoDatabase; path != "" {
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(options.Dir, path)
+		}
+		var err error
+		if f.countries, err = openCountries(path, before.database()); err != nil {
+			return nil, fmt.Errorf("proxy.geo_database: %w", err)
+		}
+		if g := &w.GeoMatch; len(g.CountryCodes) > 0 {
+			f.rules = append(f.rules, rule{
+				name: spec.GeoMatchRule, action: actions[g.Action], status: statusForbidden, matcher: geoMatch{f.countries, g.CountryCodes},
+			})
+		}
 	}
 	for i := range w.RateLimits {
 		l := &w.RateLimits[i]
@@ -109,6 +128,14 @@ func Compile(env *spec.Environment, options Options) (*Firewall, error) {
 	}
 	f.unruled = before.countersOf(spec.DefaultActionRule)
 	return f, nil
+}
+
+// database is that of countries; nil if there is none.
+func (f *Firewall) database() *countries {
+	if f == nil {
+		return nil
+	}
+	return f.countries
 }
 
 // rateLimit is the rate rule of that name; nil if there is none.

@@ -17,7 +17,9 @@ type Log interface {
 type Decision struct {
 	Exchange *exchange.Exchange
 	Client   netip.Addr
-	Blocked  bool
+	// Country is the client's, by its ISO 3166 code; empty when it is not known.
+	Country string
+	Blocked bool
 	// Ended is the rule that ended it; nil for the default action.
 	Ended *Match
 	// Counted are the rules that matched before and counted.
@@ -47,6 +49,9 @@ func (f *Firewall) tell(q *query, ended *rule, blocked bool) {
 		return
 	}
 	d := Decision{Exchange: q.x, Client: q.client, Blocked: blocked, Oversize: q.oversize}
+	if f.countries != nil {
+		d.Country, _ = f.countries.of(q.client) // a line without it is better than none
+	}
 	if ended != nil {
 		m := matchOf(q, ended)
 		d.Ended = &m
