@@ -71,6 +71,7 @@ func (c *recorder) WriteHead(r *exchange.Response, body []byte, more bool) error
 	}
 	h := readHead(r.Fields)
 	c.begin(r, &h, now)
+	v.restore()
 	c.record(body)
 	if !more {
 		c.store(now)

@@ -63,6 +63,7 @@ type visit struct {
 	// client left.
 	replaced int
 	lost     bool
+	original original
 	sent     []exchange.Field
 	recorder recorder
 }
@@ -244,12 +245,12 @@ func (v *visit) forward(e *entry, f *flight, s Status) int {
 	*c = recorder{Client: x.Client, v: v}
 	stop := c.heedClient()
 
-	fields, query, hasQuery, authority := x.Request.Fields, x.Request.Query, x.Request.HasQuery, x.Request.Authority
+	v.original = original{x.Request.Fields, x.Request.Query, x.Request.HasQuery, x.Request.Authority}
 	x.Request.Fields, x.Request.Query = v.sent, v.query
-	if len(authority) > 0 {
+	if len(x.Request.Authority) > 0 {
 		x.Request.Authority = v.host
 	}
-	x.Request.HasQuery = len(v.query) > 0 || hasQuery && v.behavior.allQuery
+	x.Request.HasQuery = len(v.query) > 0 || x.Request.HasQuery && v.behavior.allQuery
 	x.Client = c
 	result := abandoned
 	defer func() {
@@ -261,11 +262,26 @@ func (v *visit) forward(e *entry, f *flight, s Status) int {
 	}()
 	status := v.origin.Forward(x)
 	x.Client = c.Client
-	x.Request.Fields, x.Request.Query, x.Request.HasQuery, x.Request.Authority = fields, query, hasQuery, authority
+	v.restore()
 
 	var done int
 	done, result = v.conclude(status)
 	return done
+}
+
+// original is what a client's request has that its target does not get.
+type original struct {
+	fields    []exchange.Field
+	query     []byte
+	hasQuery  bool
+	authority []byte
+}
+
+// restore makes the request the client's again: what becomes of the answer between here and
+// the client, such as its compression, and the log are about that.
+func (v *visit) restore() {
+	r, o := &v.x.Request, &v.original
+	r.Fields, r.Query, r.HasQuery, r.Authority = o.fields, o.query, o.hasQuery, o.authority
 }
 
 // conclude does what is left to do when the target is through, and says what came of it.
