@@ -91,7 +91,8 @@ var ills = map[string]struct {
 		doctor.HealthChecks, "target_groups[0].targets", "answered with 503",
 	},
 	"DNS fails": {
-		"    proxy_only: {discovery: {dns: web.internal}}", []uint64{0},
+		"    proxy_only: {discovery: {dns: web.internal}}",
+		[]uint64{0},
 		func(in *doctor.Input) {
 			group(in).Discovery = &admin.Discovery{DNS: "web.internal", Answered: now.Add(-time.Minute), Error: "server misbehaving"}
 		},
