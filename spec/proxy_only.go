@@ -38,6 +38,10 @@ type ProxyOnly struct {
 	// neither side has sent anything for so long: 1ms to 24h. Default 0s, the load balancer's
 	// idle_timeout. HAProxy: timeout tunnel; nginx: proxy_read_timeout of its location.
 	TunnelTimeout time.Duration `yaml:"tunnel_timeout"`
+	// MaxRequestBody is the most bytes that the body of a request has: 1 to 1099511627776
+	// (1 TiB), or 0 for no bound. A larger one is answered with 413. Default 0. nginx:
+	// client_max_body_size.
+	MaxRequestBody int `yaml:"max_request_body"`
 	// IdleConnections is how many idle connections are kept per target: 0 to 10000. Default 32.
 	IdleConnections int `yaml:"idle_connections"`
 	// Cookie keeps clients with their targets as HAProxy's does. Default: the group's stickiness.
@@ -62,6 +66,7 @@ const (
 	DefaultConnectTimeout  = 10 * time.Second
 	MaxConnectTimeout      = 75 * time.Second
 	MaxTunnelTimeout       = 24 * time.Hour
+	MaxMaxRequestBody      = 1 << 40
 	DefaultIdleConnections = 32
 	MaxIdleConnections     = 10000
 	MaxTargetWeight        = 256
@@ -88,6 +93,7 @@ func (p *ProxyOnly) limits() limits {
 		"send_timeout":     idle,
 		"read_timeout":     idle,
 		"tunnel_timeout":   zeroOr("the load balancer's idle_timeout", between(time.Millisecond, MaxTunnelTimeout)),
+		"max_request_body": zeroOr("no bound", between(1, MaxMaxRequestBody)),
 		"idle_connections": between(0, MaxIdleConnections),
 	}
 }

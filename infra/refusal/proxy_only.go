@@ -49,6 +49,7 @@ func onlyHere(g *spec.TargetGroup) []setting {
 	add(p.SendTimeout > 0, "proxy_only.send_timeout", p.SendTimeout.String(), "load_balancer.attributes.idle_timeout, for all groups")
 	add(p.ReadTimeout > 0, "proxy_only.read_timeout", p.ReadTimeout.String(), "load_balancer.attributes.idle_timeout, for all groups")
 	add(p.TunnelTimeout > 0, "proxy_only.tunnel_timeout", p.TunnelTimeout.String(), "load_balancer.attributes.idle_timeout, for all groups and for WebSockets too")
+	add(p.MaxRequestBody > 0, "proxy_only.max_request_body", strconv.Itoa(p.MaxRequestBody), "the application: an Application Load Balancer passes bodies of any size on")
 	add(p.IdleConnections != spec.DefaultIdleConnections, "proxy_only.idle_connections", strconv.Itoa(p.IdleConnections), "nothing: an Application Load Balancer decides by itself")
 	add(p.Cookie.Name != "", "proxy_only.cookie", p.Cookie.Name, "stickiness, with a cookie of the load balancer's")
 	headers := len(p.Headers.Set) + len(p.Headers.Add) + len(p.Headers.Remove)

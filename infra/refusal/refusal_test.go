@@ -72,6 +72,7 @@ func TestWhatAWSCannotDoIsRefused(t *testing.T) {
 		"send timeout":       {groups("targets: [], proxy_only: {send_timeout: 1s}"), "proxy_only.send_timeout: is what no", "idle_timeout"},
 		"read timeout":       {groups("targets: [], proxy_only: {read_timeout: 1s}"), "proxy_only.read_timeout: is what no", "idle_timeout"},
 		"tunnel timeout":     {groups("targets: [], proxy_only: {tunnel_timeout: 1h}"), "proxy_only.tunnel_timeout: is what no", "idle_timeout"},
+		"largest body":       {groups("targets: [], proxy_only: {max_request_body: 1}"), "proxy_only.max_request_body: is what no", "application"},
 		"idle connections":   {groups("targets: [], proxy_only: {idle_connections: 1}"), "proxy_only.idle_connections: is what no", "by itself"},
 		"headers":            {groups("targets: [], proxy_only: {headers: {set: {X-A: b}}}"), "proxy_only.headers: is what no", "CloudFront"},
 		"cookie":             {groups("targets: [], proxy_only: {cookie: {name: SERVERID}}"), "proxy_only.cookie: is what no", "stickiness"},

@@ -48,7 +48,7 @@ func newNginxSites(t *testing.T) (nginx, ours *side, apps []*app, admin, dir str
 		apps = append(apps, a)
 		text = []byte(replaced(t, string(text), fmt.Sprintf("10.0.1.%d:8000", i+1), a.address))
 	}
-	common := replaced(t, string(text), "/var/www/syncapp", dir, "/var/log/nginx/error.log", dir+"/error.log", "proxy_read_timeout 5s", "proxy_read_timeout 300ms")
+	common := replaced(t, string(text), "/var/www/syncapp", dir, "/var/log/nginx/error.log", dir+"/error.log", "proxy_read_timeout 5s", "proxy_read_timeout 300ms", "client_max_body_size 100m", "client_max_body_size 1000")
 	ports := freePorts(t, 5)
 	nginx = &side{name: "nginx", plain: loopback(ports[0]), secure: loopback(ports[1])}
 	ours = &side{name: "evenkeel", plain: loopback(ports[2]), secure: loopback(ports[3])}
@@ -163,6 +163,18 @@ func TestMovingFromNginx(t *testing.T) {
 			same(t, nginx, ours, inquiry{path: "/api/json", header: header}, "body")
 		}
 		same(t, nginx, ours, inquiry{path: "/short", header: map[string]string{"Accept-Encoding": "gzip"}})
+	})
+	t.Run("largest body", func(t *testing.T) {
+		for _, s := range []*side{nginx, ours} {
+			for size, want := range map[int]int{1000: http.StatusOK, 1001: http.StatusRequestEntityTooLarge} {
+				for _, http2 := range []bool{false, true} {
+					q := inquiry{method: http.MethodPost, path: "/api/items", body: strings.Repeat("x", size), http2: http2}
+					if got := s.ask(t, q).status; got != want {
+						t.Errorf("%s: %d bytes: status %d, want %d", s.name, size, got, want)
+					}
+				}
+			}
+		}
 	})
 	t.Run("WebSocket", func(t *testing.T) {
 		for _, s := range []*side{nginx, ours} {

@@ -155,6 +155,8 @@ func (u *upload) blame() int {
 		return 0
 	case wire.Timeout(u.clientErr):
 		return http.StatusRequestTimeout
+	case errors.Is(u.clientErr, errTooLarge):
+		return http.StatusRequestEntityTooLarge
 	}
 	return http.StatusBadRequest
 }

@@ -45,6 +45,7 @@ type failure struct {
 // connection.
 var failures = []failure{
 	{err: errClientGone, status: exchange.StatusClientGone},
+	{err: errTooLarge, status: http.StatusRequestEntityTooLarge},
 	{err: targetconn.ErrConnectTimeout, status: http.StatusGatewayTimeout, connect: true, cause: target.CauseConnect, fault: target.FaultConnect, cut: telemetry.CutConnect},
 	{err: targetconn.ErrTLSTimeout, status: http.StatusGatewayTimeout, tls: true, cause: target.CauseConnect, fault: target.FaultConnect, cut: telemetry.CutTLS},
 	{err: targetconn.ErrConnect, status: http.StatusBadGateway, connect: true, cause: target.CauseConnect, fault: target.FaultConnect},

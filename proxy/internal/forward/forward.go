@@ -144,6 +144,9 @@ func (l *Listener) forward(x *exchange.Exchange, f *routing.Forward) int {
 	if mismatch(cfg.ProtocolVersion, x) {
 		return statusVersionMismatch
 	}
+	if most := cfg.MaxRequestBody; most > 0 && tooLarge(x, most) {
+		return http.StatusRequestEntityTooLarge
+	}
 	bound, st := l.boundTarget(x, f, snapshot)
 	t, place := group.Enter(snapshot, target.Claim{Facts: facts(x, cfg), Bound: bound})
 	if place != nil {

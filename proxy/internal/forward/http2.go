@@ -66,6 +66,8 @@ func (s *session) overHTTP2() int {
 	case errors.Is(err, http2.ErrClient) && wire.Timeout(err):
 		s.cut = telemetry.CutClient
 		return http.StatusRequestTimeout
+	case errors.Is(err, errTooLarge):
+		return http.StatusRequestEntityTooLarge
 	case errors.Is(err, http2.ErrClient):
 		return http.StatusBadRequest
 	}

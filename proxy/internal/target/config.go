@@ -45,6 +45,8 @@ type Config struct {
 	HealthCheck    spec.HealthCheck
 	// SendTimeout, ReadTimeout and TunnelTimeout are 0 for the load balancer's idle timeout.
 	SendTimeout, ReadTimeout, TunnelTimeout time.Duration
+	// MaxRequestBody is the most bytes that a request's body has; 0 for no bound.
+	MaxRequestBody int64
 	// Persistence is the cookie that takes the place of Stickiness, which is then off; nil for
 	// none.
 	Persistence *spec.PersistenceCookie
@@ -97,6 +99,7 @@ func compile(env *spec.Environment, g *spec.TargetGroup, inUse bool) *Config {
 		SendTimeout:         g.ProxyOnly.SendTimeout,
 		ReadTimeout:         g.ProxyOnly.ReadTimeout,
 		TunnelTimeout:       g.ProxyOnly.TunnelTimeout,
+		MaxRequestBody:      int64(g.ProxyOnly.MaxRequestBody),
 		Headers:             headersOf(&g.ProxyOnly.Headers),
 		Queue:               g.ProxyOnly.Queue,
 		PassiveHealth:       g.ProxyOnly.PassiveHealth,

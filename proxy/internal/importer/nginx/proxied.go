@@ -127,6 +127,7 @@ func (c *converter) settings(g *importer.Group, o *location) {
 			}
 		}
 	}
+	c.largestBody(g, o)
 	c.resolver(g, o)
 	c.retries(g, o)
 	c.requestHeaders(g, o)
@@ -137,6 +138,29 @@ func (c *converter) settings(g *importer.Group, o *location) {
 			d.MapsBy("target_groups[].protocol_version", "the default; WebSockets need nothing more")
 		}
 	}
+}
+
+// defaultBody is nginx's own bound.
+//
+// https://nginx.org/en/docs/http/ngx_http_core_module.html#client_max_body_size
+const defaultBody = 1 << 20
+
+// largestBody is how large the body of a request may be.
+func (c *converter) largestBody(g *importer.Group, o *location) {
+	const key = "target_groups[].proxy_only.max_request_body"
+	g.ProxyOnly.MaxRequestBody = defaultBody
+	d := o.last("client_max_body_size")
+	if d == nil {
+		return
+	}
+	n, ok := size(d.Arg(0))
+	if !ok || n > spec.MaxMaxRequestBody {
+		d.NotMapped("is no size")
+		return
+	}
+	g.ProxyOnly.MaxRequestBody = n
+	importer.Comment(g.Notes, "proxy_only.max_request_body", d)
+	d.Maps(key)
 }
 
 func (c *converter) timeout(g *importer.Group, o *location, name, key string, to *time.Duration, most time.Duration) {

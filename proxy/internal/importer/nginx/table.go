@@ -198,7 +198,7 @@ func Table() importer.Table {
 		"satisfy":              {Usually: importer.NotMapped, Note: auth},
 		"secure_link":          {Usually: importer.NotMapped, Note: auth},
 		"valid_referers":       {Usually: importer.NotMapped, Note: "write a rule with an http_header condition on Referer"},
-		"client_max_body_size": {Usually: importer.NotMapped, Note: "bodies are streamed and have no bound but time and rate: let the application refuse those that are too large"},
+		"client_max_body_size": {Usually: importer.Mapped, Key: "target_groups[].proxy_only.max_request_body"},
 
 		// Clients' connections.
 		"keepalive_timeout":             {Usually: importer.Mapped, Key: "load_balancer.attributes.idle_timeout"},
