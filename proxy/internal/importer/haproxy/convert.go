@@ -4,7 +4,6 @@
 package haproxy
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -213,9 +212,9 @@ func (c *converter) statsLines(s *section) {
 			}
 			c.draft.Env.Proxy.Admin.Users[name] = spec.Secret("env:" + hashVariable(name))
 			c.draft.Note(key+".users."+name, d)
-			d.Differs(key+".users", fmt.Sprintf("the password is not copied: make its hash, `htpasswd -nBC 12 %s`, and give it by the variable %s", name, hashVariable(name)))
+			d.Differs(key+".users", "the password is not copied: make its hash, `evenkeel hash-password`, and give it by the variable "+hashVariable(name))
 		case "stats admin":
-			d.Differs(key+".users", "every user may act")
+			d.Differs(key+".users", "every user may act, and without users nobody")
 		case "stats refresh":
 			d.NotNeeded("the page is live")
 		}
