@@ -88,14 +88,17 @@ func (c *Cache) reserve(n int64) bool {
 	return true
 }
 
-// makeRoom evicts until all fits, or nothing is left to evict.
+// makeRoom evicts until all fits, or nothing is left to evict. A shard may have little in it, all
+// of it used lately: the others are asked first, and once more, as the first round has taken
+// their marks away.
 func (c *Cache) makeRoom() {
-	for empty := 0; empty < shardCount && c.used.Load()+c.filling.Load() > c.limit.Load(); {
-		if c.shards[c.next.Add(1)%shardCount].evict() {
+	const patience = 2 * shardCount
+	for vain := 0; vain < patience+shardCount && c.used.Load()+c.filling.Load() > c.limit.Load(); {
+		if c.shards[c.next.Add(1)%shardCount].evict(vain >= patience) {
 			c.evictions.Add(1)
-			empty = 0
+			vain = 0
 		} else {
-			empty++
+			vain++
 		}
 	}
 }

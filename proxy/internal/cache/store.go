@@ -151,26 +151,25 @@ func (s *shard) slot(c *Cache, q *request) *slot {
 	return sl
 }
 
-// evict removes the slot that is least worth keeping. It returns false when there is none.
-func (s *shard) evict() bool {
+// evict removes the slot that is least worth keeping. It returns false when there is none, or
+// when all were used lately and it is not forced: another shard may have one that was not.
+func (s *shard) evict(force bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sl := s.hand
-	if sl == nil {
-		sl = s.oldest
-	}
-	for sl != nil && sl.marked.Load() {
-		sl.marked.Store(false)
-		if sl = sl.newer; sl == nil {
+	for range len(s.slots) {
+		if sl == nil {
 			sl = s.oldest
 		}
+		if force || !sl.marked.Swap(false) {
+			s.hand = sl.newer
+			s.remove(sl)
+			return true
+		}
+		sl = sl.newer
 	}
-	if sl == nil {
-		return false
-	}
-	s.hand = sl.newer
-	s.remove(sl)
-	return true
+	s.hand = sl
+	return false
 }
 
 // remove takes a slot out. s.mu is held.
