@@ -118,6 +118,17 @@ func TestEveryDirectiveIsToldOnce(t *testing.T) {
 	}
 }
 
+// TestExamplesLoseNothing: no directive of the full examples is without an equivalent.
+func TestExamplesLoseNothing(t *testing.T) {
+	for _, p := range programs {
+		importer.Walk(p.draft(t, p.example).Directives, func(d *importer.Directive) {
+			if d.Outcome() == importer.NotMapped {
+				t.Errorf("%s: %s is not mapped: %s", d.At(), d, d.Note())
+			}
+		})
+	}
+}
+
 // TestWhatIsMadeIsValid loads every environment file that was made.
 func TestWhatIsMadeIsValid(t *testing.T) {
 	for _, p := range programs {
