@@ -313,6 +313,10 @@ var (
 		"", "evenkeel_certificate_expiry_timestamp_seconds", MetricGauge, false,
 		"When a certificate of a listener ends, in seconds since the epoch.",
 	}
+	MetricWAFUnsharedRequests = Metric{
+		"", "evenkeel_waf_unshared_requests_total", MetricCounter, false,
+		"Requests that rate rules counted in this process only, because Redis was away or the senders were too many.",
+	}
 	MetricBuildInfo = Metric{
 		"", "evenkeel_build_info", MetricGauge, false,
 		"The running build; always 1.",

@@ -39,6 +39,8 @@ type Proxy struct {
 	// records. It is read at each load and watched; at most 512 MiB. Default: none, with which
 	// geo_match does nothing in the container.
 	GeoDatabase string `yaml:"geo_database"`
+	// SharedRates has several proxies count for waf.rate_limits together. Default: each for itself.
+	SharedRates SharedRates `yaml:"shared_rates"`
 	// TrustedProxies are blocks of addresses of proxies before this one, whose word is taken
 	// for who the client is: the last address of X-Forwarded-For that is in none of them. Rules
 	// (source_ip), logs and metrics go by it. What these proxies say in X-Forwarded-Proto and

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"net/url"
 	"regexp"
 	"slices"
 	"time"
@@ -268,5 +269,26 @@ func (l *WAFLog) limits() limits {
 	return limits{
 		"path":           required(anything()),
 		"redact_headers": both(atMost(MaxRedactHeaders), each(like(headerShape, "the name of a header field"))),
+	}
+}
+
+// SharedRates is where proxies share the counts of waf.rate_limits: those of the same app and
+// environment, rule by rule, about twice a second. While the store is away each goes on by its
+// own counts, and what was not shared is a metric.
+type SharedRates struct {
+	// Redis is the URL of a Redis or Valkey server, redis://USER:PASSWORD@HOST:PORT/DATABASE, or
+	// rediss:// for TLS; or file:PATH or env:NAME of it. Default: none.
+	Redis Secret `yaml:"redis"`
+}
+
+func (s *SharedRates) limits() limits {
+	return limits{
+		"redis": that("redis://HOST:PORT, rediss://HOST:PORT, file:PATH or env:NAME", func(s string) bool {
+			if s == "" || isReference(s) {
+				return true
+			}
+			u, err := url.Parse(s)
+			return err == nil && (u.Scheme == "redis" || u.Scheme == "rediss") && u.Host != ""
+		}),
 	}
 }

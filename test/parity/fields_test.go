@@ -46,7 +46,7 @@ var oneSided = map[string]string{
 	"Environment.DNS": "see DNS",
 
 	// The container only.
-	"Proxy": "how the container binds and logs", "Admin": "of proxy", "LogFile": "of proxy", "WAFLog": "of proxy; the log on AWS is always there", "ELBv2API": "of proxy",
+	"Proxy": "how the container binds and logs", "Admin": "of proxy", "LogFile": "of proxy", "SharedRates": "of proxy; a web ACL counts for all", "WAFLog": "of proxy; the log on AWS is always there", "ELBv2API": "of proxy",
 	"ProxyOnly": "what no ALB has: refused on AWS, with what there is instead", "ConsistentHash": "of proxy_only", "Queue": "of proxy_only",
 	"PassiveHealth": "of proxy_only", "RequestHeaders": "of proxy_only", "PersistenceCookie": "of proxy_only", "Retries": "of proxy_only", "Discovery": "of proxy_only", "TargetProxyOnly": "of proxy_only",
 	"Compression.Types": "CloudFront has a list of its own", "Compression.MinimumSize": "CloudFront's is 1000 bytes", "Compression.Level": "CloudFront has none",

@@ -95,7 +95,7 @@ func newCollector(s *Set) *collector {
 		c.descs[m] = prometheus.NewDesc(m.Prometheus, m.Help, labels, nil)
 	}
 	for _, m := range []*spec.Metric{
-		&spec.MetricAccessLogDroppedLines, &spec.MetricConfigLastReloadSuccessful, &spec.MetricConfigLastReloadTime,
+		&spec.MetricAccessLogDroppedLines, &spec.MetricWAFUnsharedRequests, &spec.MetricConfigLastReloadSuccessful, &spec.MetricConfigLastReloadTime,
 	} {
 		c.descs[m] = prometheus.NewDesc(m.Prometheus, m.Help, nil, nil)
 	}
@@ -272,6 +272,9 @@ func (c *collector) collectProcess(ch chan<- prometheus.Metric) {
 		label(o.Version), label(o.Revision), runtime.Version())
 	if o.DroppedLines != nil {
 		c.send(ch, &spec.MetricAccessLogDroppedLines, float64(o.DroppedLines()))
+	}
+	if o.UnsharedRequests != nil {
+		c.send(ch, &spec.MetricWAFUnsharedRequests, float64(o.UnsharedRequests()))
 	}
 	r := &c.set.reloads
 	r.mu.Lock()

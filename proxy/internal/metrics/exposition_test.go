@@ -45,7 +45,7 @@ func whole() *metrics.Set {
 			Discoveries:  []metrics.DiscoveryGauges{{TargetGroup: "web"}},
 			Certificates: []metrics.CertificateGauges{{Listener: "https", Certificate: "site"}},
 		},
-		DroppedLines: func() uint64 { return 4 },
+		DroppedLines: func() uint64 { return 4 }, UnsharedRequests: func() uint64 { return 5 },
 	})
 	s.EnsureGroup("web", "a")
 	s.Reloaded(time.Now(), nil)
@@ -59,7 +59,7 @@ func whole() *metrics.Set {
 func TestEveryMetricIsExposed(t *testing.T) {
 	found := families(t, whole())
 	all := append(spec.Metrics(), spec.MetricRequests, spec.MetricTargetRequests, spec.MetricTargetOutstanding, spec.MetricTargetHealth, spec.MetricAccessLogDroppedLines, spec.MetricProxyProtocolErrors, spec.MetricBuildInfo,
-		spec.MetricOperatorOrders, spec.MetricSignIns, spec.MetricWAFRequests,
+		spec.MetricOperatorOrders, spec.MetricSignIns, spec.MetricWAFRequests, spec.MetricWAFUnsharedRequests,
 		spec.MetricDiscoveryLookups, spec.MetricDiscoveryLastAnswer, spec.MetricCertificateExpiry,
 		spec.MetricConfigReloads, spec.MetricConfigLastReloadSuccessful, spec.MetricConfigLastReloadTime)
 	kinds := map[spec.MetricKind]dto.MetricType{

@@ -29,6 +29,8 @@ type Options struct {
 	Gauges GaugeSource
 	// DroppedLines returns how many log lines were lost so far.
 	DroppedLines func() uint64
+	// UnsharedRequests returns how many requests were counted without the other proxies.
+	UnsharedRequests func() uint64
 }
 
 // Set holds the counters of one load balancer for the life of the process, over all

@@ -155,6 +155,14 @@ func targetStatus(v target.View) admin.Target {
 	}
 }
 
+func (s *Server) metricsOptions(env *spec.Environment) metrics.Options {
+	o := metrics.Options{LoadBalancer: env.LoadBalancerID(), Version: s.options.Version, Gauges: s, DroppedLines: s.logs.Dropped}
+	if s.rates != nil {
+		o.UnsharedRequests = s.rates.Unshared
+	}
+	return o
+}
+
 // Gauges counts targets by health for the metrics.
 func (s *Server) Gauges() metrics.Gauges {
 	gauges := metrics.Gauges{Cache: s.cacheGauges(), Certificates: s.certificateGauges()}

@@ -74,7 +74,9 @@ type Server struct {
 	stopping  atomic.Bool
 	// firewall is the one in force, nil without one: the metrics ask for it at any time.
 	firewall atomic.Pointer[waf.Firewall]
-	cache    *cache.Cache
+	// rates shares what the firewall counts with other processes; nil for none.
+	rates *waf.Store
+	cache *cache.Cache
 	// caches says that some path is cached, or was.
 	caches atomic.Bool
 
@@ -134,13 +136,11 @@ func New(env *spec.Environment, options Options) (*Server, error) {
 	if s.logs, err = newLogs(env, options.Logger); err != nil {
 		return nil, err
 	}
+	if s.rates, err = newRates(env, options); err != nil {
+		return nil, err
+	}
 	s.cache = cache.New(int64(env.Proxy.CacheMemory), s.logger)
-	s.metrics = metrics.New(metrics.Options{
-		LoadBalancer: env.LoadBalancerID(),
-		Version:      options.Version,
-		Gauges:       s,
-		DroppedLines: s.logs.Dropped,
-	})
+	s.metrics = metrics.New(s.metricsOptions(env))
 	s.services = forward.Services{
 		Maker:   answer.Maker{ServerName: env.Proxy.ServerName},
 		Sealer:  sealer,
@@ -326,6 +326,7 @@ func (s *Server) swap(env *spec.Environment, sought *discovery.Plan, keep bool) 
 	}
 	s.env = env
 	s.firewall.Store(firewall)
+	s.rates.Serve(firewall)
 	return nil
 }
 
@@ -341,6 +342,7 @@ func (s *Server) warnOfRestart(env *spec.Environment) {
 		"proxy.access_log":       now.AccessLog == next.AccessLog,
 		"proxy.connection_log":   now.ConnectionLog == next.ConnectionLog,
 		"proxy.health_check_log": now.HealthCheckLog == next.HealthCheckLog,
+		"proxy.shared_rates":     now.SharedRates == next.SharedRates,
 		"proxy.waf_log":          now.WAFLog.Equal(next.WAFLog),
 		"proxy.handover_socket":  now.HandoverSocket == next.HandoverSocket,
 	} {
@@ -468,7 +470,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	s.stopBackground(ctx)
 	s.registry.Close()
-	return errors.Join(err, s.logs.Close())
+	return errors.Join(err, s.rates.Close(), s.logs.Close())
 }
 
 // Addr returns the address that the listener of that name listens on.

@@ -70,6 +70,9 @@ type Options struct {
 	Before *Firewall
 	// Log is told of what rules blocked or counted.
 	Log Log
+	// Store shares the counts of rates with other proxies; nil for none. It is the same for all
+	// firewalls of a process.
+	Store *Store
 	// Dir is the folder that relative paths are seen from.
 	Dir string
 }
@@ -108,7 +111,7 @@ func Compile(env *spec.Environment, options Options) (*Firewall, error) {
 		l := &w.RateLimits[i]
 		f.rules = append(f.rules, rule{
 			name: l.Name, action: actions[l.Action], status: l.Status, retryAfter: retryAfter(l),
-			matcher: newRateLimit(l, before.rateLimit(l.Name)),
+			matcher: newRateLimit(l, before.rateLimit(l.Name), options.Store),
 		})
 	}
 	if before != nil && before.engine != nil && slices.Equal(before.engine.names, w.Managed) {

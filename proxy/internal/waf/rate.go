@@ -2,6 +2,7 @@ package waf
 
 import (
 	"bytes"
+	"fmt"
 	"net/netip"
 	"net/url"
 	"strconv"
@@ -38,7 +39,7 @@ type meter interface {
 // newRateLimit goes on counting where before left off, unless that was another limit.
 //
 // https://docs.aws.amazon.com/waf/latest/developerguide/waf-rule-statement-type-rate-based-caveats.html
-func newRateLimit(l *spec.RateLimit, before *rateLimit) *rateLimit {
+func newRateLimit(l *spec.RateLimit, before *rateLimit, store *Store) *rateLimit {
 	r := &rateLimit{spec: *l, limit: uint64(l.Limit)}
 	kind, name, _ := strings.Cut(l.Key, ":")
 	switch kind {
@@ -65,10 +66,15 @@ func newRateLimit(l *spec.RateLimit, before *rateLimit) *rateLimit {
 	switch {
 	case before != nil && r.counts(before):
 		r.meter = before.meter
+		return r
 	case kind == "all":
 		r.meter = newTotal(l.Window)
 	default:
 		r.meter = newTable(l.Window)
+	}
+	if store != nil {
+		// What is another limit counts anew, in Redis too.
+		r.meter = newSharedMeter(r.meter, store, fmt.Sprintf("%s %d %s %q %q", l.Name, l.Limit, l.Window, l.Key, l.Path), l.Window)
 	}
 	return r
 }

@@ -48,14 +48,46 @@ func newTable(window time.Duration) *table {
 	return &table{window: window, seed: maphash.MakeSeed()}
 }
 
+// hash is keyed by chance, so that nobody finds two keys with the same.
+func (t *table) hash(key []byte) uint64 { return maphash.Bytes(t.seed, key) }
+
 func (t *table) add(key []byte, now time.Time) uint64 {
-	// The hash is keyed by chance, so that nobody finds two keys with the same.
-	id := maphash.Bytes(t.seed, key) | 1
 	epoch, share := place(now, t.window)
+	shard, e := t.entry(key, epoch, share)
+	defer shard.mu.Unlock()
+	e.roll(epoch)
+	e.now = increase(e.now, 1)
+	return e.estimate(epoch, share)
+}
+
+// set replaces a key's counts.
+func (t *table) set(key []byte, epoch, now, past uint32) {
+	shard, e := t.entry(key, epoch, 0)
+	defer shard.mu.Unlock()
+	e.epoch, e.now, e.past = epoch, now, past
+}
+
+// peek returns the estimate of a key without counting.
+func (t *table) peek(key []byte, now time.Time) uint64 {
+	id := t.hash(key) | 1
+	epoch, share := place(now, t.window)
+	shard := &t.shards[id>>58]
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
+	for _, e := range shard.sets[id>>32%tableSets] {
+		if e.id == id {
+			return e.estimate(epoch, share)
+		}
+	}
+	return 0
+}
+
+// entry is the key's, a new one if it has none, with its shard locked.
+func (t *table) entry(key []byte, epoch uint32, share uint64) (*tableShard, *entry) {
+	id := t.hash(key) | 1
 	shard := &t.shards[id>>58]
 	set := &shard.sets[id>>32%tableSets]
 	shard.mu.Lock()
-	defer shard.mu.Unlock()
 	var e *entry
 	fewest := uint64(math.MaxUint64)
 	for i := range set {
@@ -70,9 +102,7 @@ func (t *table) add(key []byte, now time.Time) uint64 {
 	if e.id != id {
 		*e = entry{id: id, epoch: epoch}
 	}
-	e.roll(epoch)
-	e.now = increase(e.now, 1)
-	return e.estimate(epoch, share)
+	return shard, e
 }
 
 // place is the number of the window that now is in, and which part of the one before is
