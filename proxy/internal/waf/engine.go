@@ -1,6 +1,7 @@
 package waf
 
 import (
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"mime"
@@ -67,9 +68,12 @@ type content struct {
 	uri, method, version string
 	client, host         string
 	headers              []header
-	contentType          string
-	cookieBytes          int
-	body                 string
+	// contentType is the first that is looked into. typed says that there is one, ambiguous that
+	// there are others: applications differ in which of them counts.
+	contentType      string
+	typed, ambiguous bool
+	cookieBytes      int
+	body             string
 	// cut says that there may be more of the body, headersCut and cookiesCut that there is more
 	// of these.
 	cut, headersCut, cookiesCut bool
@@ -162,9 +166,13 @@ func contentOf(q *query) *content {
 			c.headers = append(c.headers, header{f.ID.String(), string(some)})
 			continue
 		case exchange.FieldContentType:
-			if c.contentType == "" {
+			if c.typed {
+				c.ambiguous = c.ambiguous || string(f.Value) != c.contentType
+			}
+			if !c.typed || kindOf(c.contentType) == kindOther {
 				c.contentType = string(f.Value)
 			}
+			c.typed = true
 		default:
 			if bytes += len(f.Name) + len(f.Value); bytes > maxHeaderBytes || len(c.headers) >= maxHeaders {
 				c.headersCut = true
@@ -211,7 +219,7 @@ func someCookies(value []byte, left int) []byte {
 // text, since the application may be less exacting.
 func (e *engine) run(c *content) ([]finding, error) {
 	findings, unread, err := e.evaluate(c, false)
-	if err == nil && unread && !c.cut {
+	if err == nil && (unread || c.ambiguous && c.body != "") {
 		var more []finding
 		more, _, err = e.evaluate(c, true)
 		findings = append(findings, more...)
@@ -253,7 +261,7 @@ func (e *engine) evaluate(c *content, asText bool) (found []finding, unread bool
 	if _, err := tx.ProcessRequestBody(); err != nil {
 		return nil, false, fmt.Errorf("inspect body: %w", err)
 	}
-	if n := state.Variables().RequestBodyError().Get(); n != "" && n != "0" {
+	if n := state.Variables().RequestBodyError().Get(); n != "" && n != "0" && !c.cut {
 		unread = true
 	}
 	return findingsOf(tx), unread, nil
@@ -271,7 +279,8 @@ const (
 
 func kindOf(contentType string) int {
 	media, _, err := mime.ParseMediaType(contentType)
-	if err != nil {
+	unclear := err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter)
+	if unclear {
 		media, _, _ = strings.Cut(strings.ToLower(contentType), ";")
 		media = strings.TrimSpace(media)
 	}
@@ -280,8 +289,8 @@ func kindOf(contentType string) int {
 		return kindMultipart
 	case media == "application/x-www-form-urlencoded", strings.HasSuffix(media, "json"), strings.HasSuffix(media, "xml"):
 		return kindParsed
-	case media == "", strings.HasPrefix(media, "text/"):
-		return kindText
+	case media == "", strings.HasPrefix(media, "text/"), unclear:
+		return kindText // who knows what the application makes of it
 	}
 	return kindOther
 }

@@ -113,6 +113,8 @@ func TestAttacks(t *testing.T) {
 		"sqli long json":      {"sqli", post("/api/", json, `{"name": "1' UNION SELECT password FROM auth_user -- ", "pad": "`+strings.Repeat("x", 20000)+`"}`)},
 		"sqli long form":      {"sqli", post("/login/", form, "username=admin'+or+1=1--+-&pad="+strings.Repeat("x", 20000))},
 		"sqli xml":            {"sqli", post("/api/", "application/xml", `<a><b>1' UNION SELECT password FROM auth_user -- </b></a>`)},
+		"sqli second type":    {"sqli", post("/login/", form, "username=admin'+or+1=1--+-", "Content-Type", "image/png")},
+		"sqli list of types":  {"sqli", post("/login/", "image/png, "+form, "username=admin'+or+1=1--+-")},
 		"sqli many arguments": {"sqli", post("/login/", form, strings.Repeat("a&", 1200)+"username=admin'+or+1=1--+-")},
 
 		"xss query":     {"common", browser("/search?q=%3Cscript%3Ealert(1)%3C/script%3E")},

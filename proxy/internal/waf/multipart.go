@@ -1,10 +1,13 @@
 package waf
 
 import (
+	"bytes"
+	"encoding/base64"
 	"errors"
 	"io"
 	"mime"
 	"mime/multipart"
+	"mime/quotedprintable"
 	"strings"
 
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
@@ -19,14 +22,12 @@ func addParts(tx types.Transaction, v plugintypes.TransactionVariables, c *conte
 	if err != nil || params["boundary"] == "" {
 		return true
 	}
+	malformed = hasMargins(c.body, params["boundary"])
 	parts := multipart.NewReader(strings.NewReader(c.body), params["boundary"])
 	for {
 		p, err := parts.NextRawPart()
-		if errors.Is(err, io.EOF) {
-			return false
-		}
 		if err != nil {
-			return true
+			return malformed || err != io.EOF && !c.endsBy(err) //nolint:errorlint // the last boundary is io.EOF itself
 		}
 		// FileName would leave out all before the last slash, where there may be something to see.
 		head := p.Header.Get("Content-Disposition")
@@ -46,8 +47,53 @@ func addParts(tx types.Transaction, v plugintypes.TransactionVariables, c *conte
 			name = "body"
 		}
 		tx.AddPostRequestArgument(name, string(value))
+		if plain, ok := decodeTransfer(p.Header.Get("Content-Transfer-Encoding"), value); ok {
+			tx.AddPostRequestArgument(name, plain)
+		}
 		if err != nil {
-			return true
+			return malformed || !c.endsBy(err)
 		}
 	}
 }
+
+// endsBy reports whether an error of a reader of the body is because there is more of it than
+// is inspected.
+func (c *content) endsBy(err error) bool {
+	return c.cut && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF))
+}
+
+// hasMargins reports whether a body has something before its first boundary or after its last,
+// or no boundary. It is to be ignored, but Django takes it for parts.
+//
+// https://www.rfc-editor.org/rfc/rfc2046#section-5.1.1
+func hasMargins(body, boundary string) bool {
+	if !strings.HasPrefix(strings.TrimLeft(body, " \t\r\n"), "--"+boundary) {
+		return true
+	}
+	_, after, _ := strings.Cut(body, "--"+boundary+"--")
+	return strings.TrimSpace(after) != ""
+}
+
+// decodeTransfer decodes the value of a field, which some frameworks do although browsers send
+// none that is encoded. ok is false for one that is as it stands.
+//
+// https://www.rfc-editor.org/rfc/rfc7578#section-4.7
+func decodeTransfer(encoding string, value []byte) (plain string, ok bool) {
+	switch strings.ToLower(strings.TrimSpace(encoding)) {
+	case "base64": // of which Python skips what is not in the alphabet
+		text := strings.Map(func(r rune) rune {
+			if r < 0x80 && strings.ContainsRune(base64Alphabet, r) {
+				return r
+			}
+			return -1
+		}, string(value))
+		decoded, _ := base64.RawStdEncoding.DecodeString(text) // as far as it goes
+		return string(decoded), true
+	case "quoted-printable":
+		decoded, _ := io.ReadAll(quotedprintable.NewReader(bytes.NewReader(value)))
+		return string(decoded), true
+	}
+	return "", false
+}
+
+const base64Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
