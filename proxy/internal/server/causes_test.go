@@ -81,6 +81,7 @@ func TestTimeoutsAreTold(t *testing.T) {
 			for range c.ready {
 				s.get("/")
 			}
+			until(t, "their connections to be kept", func() bool { return s.totals().Requests == uint64(c.ready) })
 			one.SetAnswer(c.answer)
 			client := harness.Dial(t, s.address(), harness.Dialing{})
 			client.Send([]byte(c.request))
