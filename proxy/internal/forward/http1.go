@@ -16,7 +16,7 @@ import (
 
 const (
 	// goneCheck is how often, while the target is silent, the client is looked at for
-	// having left. It is also the shortest read deadline on a target's connection.
+	// having left.
 	goneCheck = time.Second
 	// maxInterim is how many 1xx answers may come before the final one. More are a target that
 	// does not come to the point.
@@ -256,7 +256,11 @@ func (s *session) fill(began time.Time) error {
 	timeout := s.readTimeout()
 	now := s.x.Record.Dispatched
 	for {
-		s.conn.ExtendRead(now, min(timeout, goneCheck))
+		if end := began.Add(timeout); end.Sub(now) <= goneCheck+goneCheck/4 {
+			s.conn.LimitRead(end) // another look at the client would be the timeout's delay
+		} else {
+			s.conn.ExtendRead(now, goneCheck)
+		}
 		n, err := s.conn.Read(s.in.Bytes[s.w:])
 		if n > 0 {
 			if s.x.Record.Answered.IsZero() {
