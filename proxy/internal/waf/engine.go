@@ -49,6 +49,8 @@ type engine struct {
 	names  []string
 	groups []*managedGroup
 	waf    coraza.WAF
+	// timeout is inspectionTimeout.
+	timeout time.Duration
 	// seed chooses a client's lane, whose turns inspections take.
 	seed  maphash.Seed
 	lanes [lanes]chan struct{}
@@ -89,9 +91,9 @@ func (e *engine) inspect(q *query) ([]finding, error) {
 	}
 	q.oversize = c.oversize()
 	lane := e.lanes[maphash.Comparable(e.seed, neighbourhood(q.client))%lanes]
-	timeout := time.NewTimer(inspectionTimeout)
+	timeout := time.NewTimer(e.timeout)
 	defer timeout.Stop()
-	late := &fault{reason: reasonTimeout, cause: "the inspection took longer than " + inspectionTimeout.String()}
+	late := &fault{reason: reasonTimeout, cause: "the inspection took longer than " + e.timeout.String()}
 	select {
 	case lane <- struct{}{}:
 	case <-timeout.C:

@@ -1,6 +1,9 @@
 package waf
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Share exchanges counts now.
 func (s *Store) Share(ctx context.Context) { s.share(ctx) }
@@ -10,3 +13,6 @@ const MaxPending = pendingShards * maxPending
 
 // AppendNormalPath is for its fuzz test.
 var AppendNormalPath = appendNormalPath
+
+// SetTimeout is for inspections on a machine that is slow, or that are to take too long.
+func (f *Firewall) SetTimeout(d time.Duration) { f.engine.timeout = d }

@@ -82,7 +82,7 @@ const threshold = 5
 // newEngine compiles the rules of the groups with these names, as far as there are any; nil
 // when none of them has a counterpart. It takes a tenth of a second and ten megabytes.
 func newEngine(names []string) (*engine, error) {
-	e := &engine{names: names, seed: maphash.MakeSeed()}
+	e := &engine{names: names, timeout: inspectionTimeout, seed: maphash.MakeSeed()}
 	var files []string
 	for _, name := range names {
 		if at := slices.IndexFunc(managedGroups, func(g managedGroup) bool { return g.name == name }); at >= 0 {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/evenkeel/evenkeel/proxy/internal/exchange"
 	"github.com/evenkeel/evenkeel/proxy/internal/waf"
@@ -168,6 +169,7 @@ func shared(t testing.TB) *waf.Firewall {
 	t.Helper()
 	if sharedFirewall == nil {
 		sharedFirewall = compile(t, spec.WAF{Managed: everyGroup, ManagedAction: spec.WAFBlock}, nil)
+		sharedFirewall.SetTimeout(time.Hour)
 	}
 	return sharedFirewall
 }
@@ -233,6 +235,23 @@ func TestOrdinaryTraffic(t *testing.T) {
 			}
 			f.Release(x)
 		})
+	}
+}
+
+// TestInspectionTakesTooLong: what is not judged in time is neither passed nor blocked here.
+func TestInspectionTakesTooLong(t *testing.T) {
+	f := compile(t, spec.WAF{Managed: []string{"sqli"}, ManagedAction: spec.WAFBlock}, nil)
+	f.SetTimeout(0)
+	x := request("192.0.2.1", "/?q=1")
+	defer f.Release(x)
+	if v := f.Judge(x); v.Outcome != waf.Failed || v.Reason != "WAFResponseReadTimeout" {
+		t.Errorf("%+v", v)
+	}
+	f.SetTimeout(time.Hour)
+	again := request("192.0.2.1", "/?q=1")
+	defer f.Release(again)
+	if v := f.Judge(again); v.Outcome != waf.Allowed {
+		t.Errorf("%+v", v)
 	}
 }
 
