@@ -169,7 +169,6 @@ func shared(t testing.TB) *waf.Firewall {
 	t.Helper()
 	if sharedFirewall == nil {
 		sharedFirewall = compile(t, spec.WAF{Managed: everyGroup, ManagedAction: spec.WAFBlock}, nil)
-		sharedFirewall.SetTimeout(time.Hour)
 	}
 	return sharedFirewall
 }
