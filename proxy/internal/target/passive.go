@@ -39,16 +39,16 @@ var faultWords = [...]string{
 type failures struct {
 	// count is how many have failed, and last when, in nanoseconds since the epoch.
 	count, last atomic.Int64
-	// probe is probeNone, probeFree, or when the request began that tries the target.
-	probe atomic.Int64
+	// trial is trialNone, trialFree, or when the request began that tries the target.
+	trial atomic.Int64
 	// pause is how long a target that failed is out, in nanoseconds; 0 when failures do not
 	// count.
 	pause atomic.Int64
 }
 
 const (
-	probeNone int64 = iota
-	probeFree
+	trialNone int64 = iota
+	trialFree
 )
 
 // absence says that a target is out because requests to it failed.
@@ -76,12 +76,12 @@ func (t *Target) admit() bool {
 	if !t.Begin() {
 		return false
 	}
-	probe := t.failures.probe.Load()
-	if probe == probeNone {
+	trial := t.failures.trial.Load()
+	if trial == trialNone {
 		return true
 	}
 	now := time.Now().UnixNano()
-	if (probe == probeFree || now-probe > t.failures.pause.Load()) && t.failures.probe.CompareAndSwap(probe, now) {
+	if (trial == trialFree || now-trial > t.failures.pause.Load()) && t.failures.trial.CompareAndSwap(trial, now) {
 		return true
 	}
 	t.counters.Requests.Add(^uint64(0))
@@ -123,10 +123,10 @@ func (g *Group) End(t *Target, e Ending) {
 		g.failed(t, e.Fault)
 	case f.count.Load() == 0:
 	case e.Status == 0 || e.Dispatched.IsZero():
-		if probe := f.probe.Load(); probe > probeFree {
-			f.probe.CompareAndSwap(probe, probeFree) // it has shown nothing: the next one tries
+		if trial := f.trial.Load(); trial > trialFree {
+			f.trial.CompareAndSwap(trial, trialFree) // it has shown nothing: the next one tries
 		}
-	case since > pause, since > 0 && f.probe.Load() != probeNone:
+	case since > pause, since > 0 && f.trial.Load() != trialNone:
 		g.recovered(t)
 	}
 }
@@ -187,7 +187,7 @@ func (g *Group) takeOut(m *member, fault Fault, pause time.Duration, fails int) 
 		State: targethealth.Unhealthy, Reason: reason,
 		Description: fmt.Sprintf("Passive health: %d requests failed, the last with %s", fails, faultWords[fault]),
 	}
-	m.target.failures.probe.Store(probeNone)
+	m.target.failures.trial.Store(trialNone)
 	m.absences++
 	absence := m.absences
 	m.absence.back = time.AfterFunc(pause, func() { g.try(m, absence) })
@@ -201,7 +201,7 @@ func (g *Group) try(m *member, absence uint64) {
 		return
 	}
 	m.absence.tried = true
-	m.target.failures.probe.Store(probeFree)
+	m.target.failures.trial.Store(trialFree)
 	g.publish()
 }
 
@@ -230,7 +230,7 @@ func (g *Group) takeBack(m *member) {
 	m.absence = absence{}
 	f := &m.target.failures
 	f.count.Store(0)
-	f.probe.Store(probeNone)
+	f.trial.Store(trialNone)
 }
 
 // watchFailures makes failures count, or not, as the configuration says. g.mu is held.

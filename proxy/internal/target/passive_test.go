@@ -63,24 +63,24 @@ func TestFailuresTakeATargetOut(t *testing.T) {
 		}
 
 		// One request tries it; the others go elsewhere meanwhile.
-		probe, _ := b.enter(1)
-		if probe.ID != "t1" {
-			t.Fatalf("the probe went to %s", probe.ID)
+		trial, _ := b.enter(1)
+		if trial.ID != "t1" {
+			t.Fatalf("the trial went to %s", trial.ID)
 		}
 		if b.request(1, target.NoFault) {
 			t.Error("a second request tries the target")
 		}
-		b.group().End(probe, target.Ending{Fault: target.FaultConnect, Dispatched: time.Now()})
-		b.wantServing("the probe fails", "t2")
+		b.group().End(trial, target.Ending{Fault: target.FaultConnect, Dispatched: time.Now()})
+		b.wantServing("the trial fails", "t2")
 		if h := b.group().Views()[0].Health; h.Reason != targethealth.ReasonFailedHealthChecks {
 			t.Errorf("reason %s", h.Reason)
 		}
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
-		probe, _ = b.enter(1)
-		b.group().End(probe, target.Ending{}) // the client left: nothing was shown
+		trial, _ = b.enter(1)
+		b.group().End(trial, target.Ending{}) // the client left: nothing was shown
 		if !b.request(1, target.NoFault) {
-			t.Error("nobody tries the target after a probe that showed nothing")
+			t.Error("nobody tries the target after a trial that showed nothing")
 		}
 		if b.states()["t1"] != targethealth.Healthy {
 			t.Error("not healthy though it has answered")
@@ -92,16 +92,16 @@ func TestFailuresTakeATargetOut(t *testing.T) {
 	})
 }
 
-// TestProbeThatHangs: when the request that tries a target hangs, another one tries it after
+// TestTrialThatHangs: when the request that tries a target hangs, another one tries it after
 // fail_timeout.
-func TestProbeThatHangs(t *testing.T) {
+func TestTrialThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, environment(failing(1), 1, 2)).healthy(1, 2)
 		b.request(1, target.FaultReset)
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
-		if probe, _ := b.enter(1); probe.ID != "t1" {
-			t.Fatal("no probe")
+		if trial, _ := b.enter(1); trial.ID != "t1" {
+			t.Fatal("no trial")
 		}
 		time.Sleep(9 * time.Second)
 		if b.request(1, target.NoFault) {
