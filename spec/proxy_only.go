@@ -28,15 +28,16 @@ type ProxyOnly struct {
 	Retries Retries `yaml:"retries"`
 	// ConnectTimeout bounds the TCP handshake with a target: 1ms to 75s. Default 10s, as ALB.
 	ConnectTimeout time.Duration `yaml:"connect_timeout"`
-	// SendTimeout bounds the time between two writes to a target: 1ms to 4000s. Default 0s,
-	// the load balancer's idle_timeout.
+	// SendTimeout bounds the time between two writes to a target: 1ms to 4000s, and up to a
+	// quarter longer. Default 0s, the load balancer's idle_timeout.
 	SendTimeout time.Duration `yaml:"send_timeout"`
-	// ReadTimeout bounds the time between two reads from a target: 1ms to 4000s. Default 0s,
-	// the load balancer's idle_timeout.
+	// ReadTimeout bounds the time between two reads from a target: 1ms to 4000s, and up to a
+	// quarter longer once it has begun to answer. Default 0s, the load balancer's idle_timeout.
 	ReadTimeout time.Duration `yaml:"read_timeout"`
 	// TunnelTimeout ends a WebSocket, or what else a connection was upgraded to, on which
-	// neither side has sent anything for so long: 1ms to 24h. Default 0s, the load balancer's
-	// idle_timeout. HAProxy: timeout tunnel; nginx: proxy_read_timeout of its location.
+	// neither side has sent anything for so long: 1ms to 24h, and up to a quarter longer.
+	// Default 0s, the load balancer's idle_timeout. HAProxy: timeout tunnel; nginx:
+	// proxy_read_timeout of its location.
 	TunnelTimeout time.Duration `yaml:"tunnel_timeout"`
 	// MaxRequestBody is the most bytes that the body of a request has: 1 to 1099511627776
 	// (1 TiB), or 0 for no bound. A larger one is answered with 413. Default 0. nginx:
