@@ -178,6 +178,13 @@ func TestPageWithoutUsersOnlyShows(t *testing.T) {
 	if got := ask(t, h, "GET", "/stats;json"); got.Code != 200 {
 		t.Errorf("JSON: %d", got.Code)
 	}
+	const signed = "Basic YWxpY2U6c2VjcmV0" // alice:secret
+	if got := ask(t, h, "GET", "/stats;json", "Authorization", signed); got.Code != 200 {
+		t.Errorf("JSON for a script that signs in all the same: %d", got.Code)
+	}
+	if got := ask(t, h, "POST", "/stats/target", "Authorization", signed); got.Code != 403 || len(p.orders) != 0 {
+		t.Errorf("an order of such a script: %d", got.Code)
+	}
 }
 
 func TestOrders(t *testing.T) {

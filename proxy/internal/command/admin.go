@@ -43,10 +43,14 @@ func (f userFlag) client() (admin.Client, context.Context, context.CancelFunc, e
 	return client, ctx, stop, nil
 }
 
-// password is the one given, or empty.
+// password is the one given; empty only without a user.
 func (f signInFlag) password() (string, error) {
 	if f.PasswordFile == "" {
-		return os.Getenv("EVENKEEL_PASSWORD"), nil
+		password := os.Getenv("EVENKEEL_PASSWORD")
+		if f.User != "" && password == "" {
+			return "", fmt.Errorf("password of %s is missing (want it in EVENKEEL_PASSWORD or --password-file)", f.User)
+		}
+		return password, nil
 	}
 	text, err := os.ReadFile(f.PasswordFile)
 	if err != nil {

@@ -56,6 +56,12 @@ func TestTargetCommands(t *testing.T) {
 			t.Errorf("%q asked for %q", c.args, asked)
 		}
 	}
+	t.Setenv("EVENKEEL_PASSWORD", "")
+	got = nil
+	var missing strings.Builder
+	if status := command.Main([]string{"target", "ready", "web", "web-1"}, &missing, &missing); status != 1 || len(got) != 0 || !strings.Contains(missing.String(), "password of alice is missing") {
+		t.Errorf("no password: %d %s", status, missing.String())
+	}
 	t.Setenv("EVENKEEL_PASSWORD", "wrong")
 	var out, complaint strings.Builder
 	if status := command.Main([]string{"target", "drain", "web", "web-1"}, &out, &complaint); status != 1 || !strings.Contains(complaint.String(), "user or password is wrong") {
