@@ -296,13 +296,19 @@ func (e *Environment) NotServed() []string {
 	for i, group := range e.WAF.Managed {
 		add(element("waf.managed", i), OnlyOnAWS(group))
 	}
-	add("waf.geo_match", !e.WAF.GeoMatch.absent() && e.Proxy.GeoDatabase == "")
+	add(geoMatchPath, !e.WAF.GeoMatch.absent() && e.Proxy.GeoDatabase == "")
 	return paths
 }
+
+const geoMatchPath = "waf.geo_match"
 
 // WarnOfNotServed is the Inspection that warns of what NotServed lists.
 func WarnOfNotServed(env *Environment, report Report) {
 	for _, path := range env.NotServed() {
-		report.Warn(path, fmt.Sprintf("is accepted, but the container of this version does not act on %s", path[strings.LastIndex(path, ".")+1:]), "", "")
+		want := ""
+		if path == geoMatchPath {
+			want = "a database of countries in proxy.geo_database"
+		}
+		report.Warn(path, fmt.Sprintf("is accepted, but the container does not act on %s", path[strings.LastIndex(path, ".")+1:]), "", want)
 	}
 }
