@@ -20,7 +20,13 @@ type Table map[string]Entry
 // effect where they stand, or that they are unknown.
 // What is said of whole families of names, lookUp says; it can be nil.
 func (t Table) Settle(list []*Directive, lookUp func(name string) (Entry, bool)) {
+	lost := map[*Directive]bool{} // what stands in a block that is not mapped
 	Walk(list, func(d *Directive) {
+		defer func() {
+			for _, inside := range d.Block {
+				lost[inside] = lost[inside] || d.outcome == NotMapped
+			}
+		}()
 		if d.outcome != Unseen {
 			return
 		}
@@ -35,6 +41,8 @@ func (t Table) Settle(list []*Directive, lookUp func(name string) (Entry, bool))
 			d.NotNeeded(e.Note)
 		case e.Usually == NotMapped:
 			d.NotMapped(e.Note)
+		case lost[d]:
+			d.NotMapped("stands in a block that is not mapped")
 		default:
 			d.NotNeeded("has no effect where it stands: nothing that it applies to is there")
 		}

@@ -296,8 +296,22 @@ func (c *converter) rewrite(s *section) (w spec.Rewrite) {
 		} else {
 			d.Maps(keyRewrite)
 		}
+		if asksAfter(s, d) {
+			d.Differs(keyRewrite, "is done when a rule has matched: conditions of lines below see the path as it came")
+		}
 	}
 	return w
+}
+
+// asksAfter reports whether lines with a condition come after d, which HAProxy asks of what d
+// left.
+func asksAfter(s *section, d *directive) bool {
+	below := s.Block[slices.Index(s.Block, d)+1:]
+	return slices.ContainsFunc(below, func(o *directive) bool {
+		decides := o.Name == "use_backend" || o.Name == "redirect" || strings.HasPrefix(o.Name, "http-request ")
+		_, list, ok := terms(o.Args)
+		return decides && (!ok || len(list) > 1 || len(list) == 1 && len(list[0]) > 0)
+	})
 }
 
 var (

@@ -162,6 +162,11 @@ func (c *converter) realIP(s *scope) {
 		return
 	}
 	header := s.last("real_ip_header")
+	if header == nil {
+		for _, d := range all { // nginx's default, which nobody else's proxy sends
+			d.Differs(key, "the client is told by X-Forwarded-For, not X-Real-IP: let the proxy before this one send it")
+		}
+	}
 	if header != nil {
 		switch strings.ToLower(header.Arg(0)) {
 		case "x-forwarded-for":

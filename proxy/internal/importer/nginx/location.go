@@ -180,7 +180,7 @@ func (c *converter) location(o *location, l *importer.Listener) []piece {
 	}
 	content.conditions = o.condition()
 	content.name, content.from = o.title(), o.directive
-	list = append(list, c.access(o, content)...)
+	list = append(list, exceptMethods(o, content, c.access(o, content))...)
 	if slash := strings.TrimSuffix(o.path, "/"); o.kind != exactly && !o.server && slash != o.path && slash != "" && len(content.action.Forward) > 0 && pathShape.MatchString(slash) {
 		// https://nginx.org/en/docs/http/ngx_http_core_module.html#location: a path that lacks
 		// but the slash is redirected to it.
@@ -226,7 +226,7 @@ func (c *converter) access(o *location, content *piece) []piece {
 		if d.Name == "deny" {
 			action, transforms = fixed(403, ""), spec.Transforms{}
 		}
-		if len(action.Forward) == 0 && action.Redirect == nil && action.FixedResponse == nil {
+		if ofEdge(action) {
 			d.NotMapped("the edge answers here before rules are asked: keep it off this path, or use waf.ip_sets")
 			continue
 		}
@@ -246,4 +246,9 @@ func (c *converter) access(o *location, content *piece) []piece {
 		list = append(list, p)
 	}
 	return append(list, *content)
+}
+
+// ofEdge reports whether an action is none: the edge answers.
+func ofEdge(a spec.Action) bool {
+	return len(a.Forward) == 0 && a.Redirect == nil && a.FixedResponse == nil
 }

@@ -186,7 +186,7 @@ func Table() importer.Table {
 		"limit_conn_log_level": {Usually: importer.NotNeeded, Note: logged},
 		"limit_rate":           {Usually: importer.NotMapped, Note: "answers are sent as fast as the client reads"},
 		"limit_rate_after":     {Usually: importer.NotMapped, Note: "answers are sent as fast as the client reads"},
-		"limit_except":         {Usually: importer.NotMapped, Note: "write a rule with an http_request_method condition"},
+		"limit_except":         {Usually: importer.Mapped, Key: keyMethods},
 		"set_real_ip_from":     {Usually: importer.Mapped, Key: "proxy.trusted_proxies"},
 		"real_ip_header":       {Usually: importer.Mapped, Key: "proxy.trusted_proxies"},
 		"real_ip_recursive":    {Usually: importer.Mapped, Key: "proxy.trusted_proxies"},
