@@ -2,6 +2,7 @@ package nginx
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -33,8 +34,12 @@ func (c *converter) cache(v *server) {
 			continue
 		}
 		p := s.Arg(len(s.Args) - 1)
-		if len(s.Args) == 2 && s.Arg(0) != "^~" && s.Arg(0) != "=" || !pathShape.MatchString(p) {
+		if len(s.Args) == 2 && s.Arg(0) != "^~" && s.Arg(0) != "=" || !strings.HasPrefix(p, "/") || !pathShape.MatchString(p) {
 			d.NotMapped("edge.cache takes a path with wildcards: write one for each path")
+			continue
+		}
+		if other := c.uncached(v, s); other != nil {
+			d.NotMapped("edge.cache would take paths as well that " + other.At() + " forwards, and keep the cookies of their requests from targets: write entries for the paths that are to be kept")
 			continue
 		}
 		if s.Arg(0) != "=" {
@@ -51,13 +56,75 @@ func (c *converter) cache(v *server) {
 		if bypass := s.last("proxy_cache_bypass"); bypass != nil {
 			c.bypass(&b, bypass)
 		}
-		if have := slices.IndexFunc(c.draft.Env.Edge.Cache, func(o spec.CacheBehavior) bool { return o.Path == p }); have < 0 {
-			c.draft.Note(fmt.Sprintf("edge.cache[%d]", len(c.draft.Env.Edge.Cache)), d)
-			c.draft.Env.Edge.Cache = append(c.draft.Env.Edge.Cache, b)
+		if !slices.ContainsFunc(c.kept, func(o keptPath) bool { return o.Path == p }) {
+			c.kept = append(c.kept, keptPath{b, d, s.last("proxy_cache_key")})
 		}
 		d.Differs(keyCache+".path", "targets get of a GET or HEAD only what is in edge.cache[].key, and Accept, Accept-Language, Origin and Authorization")
 	}
 }
+
+// keptPath is an entry of edge.cache, with the lines that it and its key come from.
+type keptPath struct {
+	spec.CacheBehavior
+	from, key *directive
+}
+
+// keep writes edge.cache, of which the first entry that matches decides: what nginx would choose
+// stands first, the exact path and then the longest.
+func (c *converter) keep() {
+	slices.SortStableFunc(c.kept, func(a, b keptPath) int {
+		if wild := strings.HasSuffix(a.Path, "*"); wild != strings.HasSuffix(b.Path, "*") {
+			if wild {
+				return 1
+			}
+			return -1
+		}
+		return len(b.Path) - len(a.Path)
+	})
+	for i, k := range c.kept {
+		at := fmt.Sprintf("edge.cache[%d]", i)
+		c.draft.Note(at, k.from)
+		if k.key != nil {
+			c.draft.Note(at+".key", k.key)
+		}
+		c.draft.Env.Edge.Cache = append(c.draft.Env.Edge.Cache, k.CacheBehavior)
+	}
+}
+
+// uncached is a location that is forwarded past nginx's cache although an entry of edge.cache for
+// the location s of the server v would take its paths, which are those of all hosts; or nil.
+func (c *converter) uncached(v *server, s *scope) *directive {
+	at, exact := s.Arg(len(s.Args)-1), s.Arg(0) == "="
+	past := func(in *scope) bool {
+		d := in.last("proxy_cache")
+		return in.lastOwn("proxy_pass") != nil && (d == nil || d.Arg(0) == "off")
+	}
+	for _, o := range c.servers {
+		var nearest *scope // what another server does with the path itself
+		longest := -1
+		for _, in := range c.locationScopes(o.scope) {
+			text := in.Arg(len(in.Args) - 1)
+			below := text == at || !exact && strings.HasPrefix(text, at)
+			if len(in.Args) == 2 && strings.HasPrefix(in.Arg(0), "~") {
+				before, anchored := strings.CutPrefix(text, "^")
+				before = literal.FindString(before)
+				below = !anchored || strings.HasPrefix(before, at) || strings.HasPrefix(at, before)
+			} else if o != v && strings.HasPrefix(at, text) && len(text) > longest && (in.Arg(0) != "=" || exact) {
+				nearest, longest = in, len(text)
+			}
+			if below && past(in) {
+				return in.directive
+			}
+		}
+		if nearest != nil && past(nearest) {
+			return nearest.directive
+		}
+	}
+	return nil
+}
+
+// literal is what an expression begins with that stands for itself.
+var literal = regexp.MustCompile(`^[A-Za-z0-9/_-]*`)
 
 // valid is for how long answers are kept that do not say it themselves.
 func (c *converter) valid(b *spec.CacheBehavior, d *directive) {
@@ -111,7 +178,6 @@ func (c *converter) cacheKey(b *spec.CacheBehavior, d *directive) {
 			*list = append(*list, found)
 		}
 	}
-	c.draft.Note(fmt.Sprintf("edge.cache[%d].key", len(c.draft.Env.Edge.Cache)), d)
 }
 
 // stale is for how long answers are used that are too old.

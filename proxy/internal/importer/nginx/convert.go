@@ -22,6 +22,8 @@ type converter struct {
 	zones        map[string]*directive
 	proxyHeaders []proxyHeader
 	sites        int // server blocks with a content of their own
+	// kept are the entries of edge.cache.
+	kept []keptPath
 	// proxiedLocations are those of all servers that are forwarded.
 	proxiedLocations []*directive
 	servers          []*server

@@ -36,6 +36,7 @@ func (c *converter) finish(servers []*server) {
 		c.accessLog(v.scope, i)
 		c.keepAlive(v.scope)
 	}
+	c.keep()
 	c.proxyProtocol()
 	if len(servers) == 0 {
 		c.compression(c.http)
