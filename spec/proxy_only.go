@@ -148,7 +148,8 @@ func (q *Queue) limits() limits {
 
 // PassiveHealth takes a target out when requests to it fail: no connection, no answer in
 // time, a connection that ends before an answer, an answer that is none, and the statuses that
-// retries name. A request at a time tries it when FailTimeout is over. A group's only target
+// retries name. A request at a time tries it when FailTimeout is over; health checks that had
+// found it unhealthy as well, and find it healthy again, take it back. A group's only target
 // stays, and when the last of several would go all are taken back. nginx's max_fails and
 // fail_timeout.
 type PassiveHealth struct {

@@ -348,7 +348,11 @@ func (g *Group) Report(check Check, o Outcome) {
 	now := time.Now()
 	m.target.Telemetry.Checked(o.Check)
 	was := m.health
-	m.turn(was.Observe(o, &check.HealthCheck))
+	next := was.Observe(o, &check.HealthCheck)
+	if was.State == targethealth.Unhealthy && next.State == targethealth.Healthy {
+		g.takeBack(m) // what requests have shown is older, unless the group fails open
+	}
+	m.turn(next)
 	if m.health.State == was.State {
 		return
 	}

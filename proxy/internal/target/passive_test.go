@@ -92,6 +92,25 @@ func TestFailuresTakeATargetOut(t *testing.T) {
 	})
 }
 
+// TestChecksAreNewerThanFailures: a target that health checks, too, found unhealthy is back when
+// they find it healthy, even if nobody asks for anything.
+func TestChecksAreNewerThanFailures(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, environment(failing(1), 1, 2)).healthy(1, 2)
+		b.request(1, target.FaultConnect)
+		b.report(1, "FF")
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		b.wantServing("the time is over, and checks fail", "t2")
+		b.report(1, "PPPPP")
+		b.wantServing("checks pass", "t1", "t2")
+		if b.states()["t1"] != targethealth.Healthy {
+			t.Error("unhealthy until a request comes")
+		}
+		b.registry.Close()
+	})
+}
+
 // TestTrialThatHangs: when the request that tries a target hangs, another one tries it after
 // fail_timeout.
 func TestTrialThatHangs(t *testing.T) {
