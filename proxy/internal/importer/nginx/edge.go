@@ -33,6 +33,14 @@ func (c *converter) files(o *location) *piece {
 	from, directory := o.lastOwn("alias"), ""
 	if from != nil {
 		directory = from.Arg(0)
+		if o.kind == exactly {
+			// One path is the file of its name, whose folder the edge wants.
+			if path.Base(directory) != path.Base(o.path) {
+				from.NotMapped("the file of a path has its name: rename one or the other")
+				return &piece{action: fixed(404, "")}
+			}
+			directory = path.Dir(directory)
+		}
 	} else if from = o.last("root"); from != nil {
 		directory = path.Join(from.Arg(0), path.Dir(o.path+"x"))
 	}
