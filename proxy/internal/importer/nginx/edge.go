@@ -31,7 +31,15 @@ func isFiles(s *scope) bool {
 // https://nginx.org/en/docs/http/ngx_http_core_module.html#root
 func (c *converter) files(o *location) *piece {
 	from, directory := o.lastOwn("alias"), ""
-	if from != nil {
+	if from == nil {
+		from = o.last("root")
+	}
+	if from != nil && !o.server && o.kind != exactly && o.kind != matching && !strings.HasSuffix(o.path, "/") {
+		// What the edge serves of /static* begins with a slash, which is no name.
+		o.path += "/"
+		from.Differs(keyStatic+".path, "+keyStatic+".directory", "paths below "+o.path+" are served, not those that only begin alike")
+	}
+	if from != nil && from.Name == "alias" {
 		directory = from.Arg(0)
 		if o.kind == exactly {
 			// One path is the file of its name, whose folder the edge wants.
@@ -41,7 +49,7 @@ func (c *converter) files(o *location) *piece {
 			}
 			directory = path.Dir(directory)
 		}
-	} else if from = o.last("root"); from != nil {
+	} else if from != nil {
 		directory = path.Join(from.Arg(0), path.Dir(o.path+"x"))
 	}
 	none := &piece{action: fixed(404, "")}
