@@ -146,7 +146,7 @@ function groupView(group, i) {
     view.targets.push(t);
     view.body.append(t.row);
   }
-  if (!group.targets.length) view.body.append(el('tr', { role: 'row' }, el('td', { role: 'cell', class: 'quiet', colspan: 8 }, 'No targets are registered.')));
+  if (!group.targets.length) view.body.append(el('tr', { role: 'row' }, el('td', { role: 'cell', class: 'quiet', colspan: csrf ? 8 : 7 }, 'No targets are registered.')));
   view.section = el('section', { class: 'group', 'aria-labelledby': heading.id },
     el('header', null, heading, el('span', { class: 'quiet' }, group.protocol + ' · ' + group.algorithm), view.badges, el('span', { class: 'grow' }), view.facts),
     el('table', { role: 'table', class: 'targets', 'aria-labelledby': heading.id },
