@@ -95,12 +95,16 @@ func capacity(g *group, r *Report) {
 	targets := g.serving()
 	var path string
 	if q := g.in.Process.Queues[g.Name]; q.Rejected >= leastExpected && atLeast(q.Rejected, q.Rejected+g.Telemetry.Totals.Requests) > cutShare {
+		queue, wait := "requests wait in no queue", "a queue lets requests wait"
+		if depth := g.Load.QueueDepth; depth > 0 {
+			queue, wait = fmt.Sprintf("the queue takes %d", depth), "a deeper queue lets more requests wait"
+		}
 		g.add(r, Finding{
 			Case:     HealthChecks,
 			What:     fmt.Sprintf("%d requests were answered with 503 because no target had room for them", q.Rejected),
-			Evidence: []string{fmt.Sprintf("since %s targets have answered %d", g.Telemetry.Since.UTC().Format("2006-01-02 15:04:05 MST"), g.Telemetry.Totals.Requests)},
+			Evidence: []string{fmt.Sprintf("since %s targets have answered %d", g.Telemetry.Since.UTC().Format("2006-01-02 15:04:05 MST"), g.Telemetry.Totals.Requests), queue},
 			Path:     g.at("proxy_only.queue"),
-			Change:   "add targets, or raise their max_connections if they can take more; a queue lets requests wait",
+			Change:   "add targets, or raise their max_connections if they can take more; " + wait,
 		})
 	}
 	for _, t := range targets {

@@ -223,6 +223,15 @@ var ills = map[string]struct {
 		func(in *doctor.Input) { in.Process.Queues = map[string]doctor.Queue{"web": {Rejected: 100}} },
 		doctor.HealthChecks, "target_groups[0].proxy_only.queue", "100 requests were answered with 503",
 	},
+	"no room in the queue either": {
+		full + "\n    proxy_only: {queue: {depth: 10, timeout: 2s}}",
+		[]uint64{500, 500},
+		func(in *doctor.Input) {
+			in.Process.Queues = map[string]doctor.Queue{"web": {Rejected: 100}}
+			group(in).Load.QueueDepth = 10
+		},
+		doctor.HealthChecks, "target_groups[0].proxy_only.queue", "the queue takes 10",
+	},
 	"connections run out": {
 		"",
 		[]uint64{0, 0},
