@@ -146,7 +146,7 @@ type Client interface {
 	// io.ErrUnexpectedEOF when the client left before it.
 	ReadBody(p []byte) (int, error)
 	// Buffered returns how much of the request body can be read without blocking, and
-	// whether that is the whole rest of it.
+	// whether that is the whole rest of a body whose length the head said.
 	Buffered() (n int, whole bool)
 	// Trailers returns the fields after the request body, once ReadBody gave io.EOF.
 	Trailers() []Field

@@ -29,17 +29,21 @@ var epoch = time.Now()
 // start arms the timer; limit 0 never fires. fire is called at most once, and never after
 // stop returned.
 func (t *idleTimer) start(limit time.Duration, fire func()) {
-	t.limit, t.fire = limit, fire
-	if t.special == nil {
-		t.often = limit
-	}
 	t.waiting.Store(0)
 	t.moved.Store(int64(time.Since(epoch)))
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.limit, t.fire = limit, fire
+	if t.special == nil {
+		t.often = limit
+	}
 	t.stopped = limit <= 0
-	if !t.stopped {
+	switch {
+	case t.stopped:
+	case t.timer == nil:
 		t.timer = time.AfterFunc(min(limit, t.often), t.check)
+	default: // of an earlier use; should its check still be about to run, it finds nothing to do
+		t.timer.Reset(min(limit, t.often))
 	}
 }
 
@@ -86,6 +90,5 @@ func (t *idleTimer) stop() {
 	t.stopped = true
 	if t.timer != nil {
 		t.timer.Stop()
-		t.timer = nil
 	}
 }

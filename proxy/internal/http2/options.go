@@ -1,7 +1,7 @@
-// Package http2 is HTTP/2 on both sides: Serve fills exchanges from a client's streams,
-// TargetConns sends them to the targets of HTTP2 and GRPC target groups. It is the one
-// package of the proxy that lets net/http types near a request, because
-// golang.org/x/net/http2 speaks them; nothing of them gets out.
+// Package http2 is HTTP/2 on both sides. Serve fills exchanges from a client's streams, with
+// frames and flow control of our own. TargetConns sends them to the targets of HTTP2 and
+// GRPC target groups by golang.org/x/net/http2, whose net/http types are the only ones near
+// a request; nothing of them gets out.
 package http2
 
 import (
