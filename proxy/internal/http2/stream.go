@@ -25,7 +25,7 @@ type stream struct {
 	wait idleTimer
 	// fire and work are timeout and run, bound once.
 	fire, work func()
-	over cancellation
+	over       cancellation
 
 	// reading says that ReadBody runs, possibly in another goroutine; writing that an answer
 	// is being written.
