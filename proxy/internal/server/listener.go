@@ -82,7 +82,7 @@ func (l *listener) accept() {
 			continue
 		}
 		l.active.Add(1)
-		go l.serve(nc, shard)
+		l.server.crew.do(func() { l.serve(nc, shard) })
 	}
 }
 

@@ -71,7 +71,9 @@ type Server struct {
 	maxConnections atomic.Int64
 	// nextShard gives every connection the next shard of the sharded counters and pools.
 	nextShard atomic.Uint32
-	stopping  atomic.Bool
+	// crew serves connections.
+	crew     crew
+	stopping atomic.Bool
 	// firewall is the one in force, nil without one: the metrics ask for it at any time.
 	firewall atomic.Pointer[waf.Firewall]
 	// rates shares what the firewall counts with other processes; nil for none.
