@@ -63,6 +63,15 @@ fuzz: ## Run every fuzz target for FUZZTIME (default 30s) each
 bench: build ## Compare CPU time per request with nginx and HAProxy
 	go run ./test/bench -evenkeel dist/evenkeel
 
+# Cases that stand for what a proxy does most.
+PROFILED := a b c d f g h j k
+.PHONY: pgo
+pgo: ## Profile the benchmark: makes proxy/default.pgo, which the compiler takes (not committed, see proxy/DESIGN.md)
+	mkdir -p dist/profiles
+	go build -tags profile -pgo=off -trimpath -o dist/evenkeel-profiled ./proxy
+	for c in $(PROFILED); do go run ./test/bench -evenkeel dist/evenkeel-profiled -profile dist/profiles -rounds 1 -case $$c || exit 1; done
+	go tool pprof -proto $(PROFILED:%=dist/profiles/%.pprof) > proxy/default.pgo
+
 .PHONY: build
 build: dist/evenkeel ## Build the static binary into dist/
 

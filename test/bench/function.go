@@ -17,8 +17,6 @@ import (
 )
 
 const (
-	// functionCase is the name of the case that measures how the functions start.
-	functionCase = "l"
 	// functionStarts is how often each is started.
 	functionStarts = 15
 	// functionPatience bounds a start.

@@ -3,11 +3,11 @@
 // target share the other core, and rounds are interleaved so that a noisy machine is noisy
 // for all. CPU time over requests is steadier than requests over seconds.
 //
-// It writes docs/reference/benchmarks.md. It installs nothing and names what is missing.
+// It writes docs/reference/benchmarks.md. It installs nothing and names what is missing;
+// Caddy alone, which is not packaged, is built from its module.
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -17,41 +17,90 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
-	"strings"
+	"syscall"
 	"time"
 )
 
+// options are the flags.
+type options struct {
+	rounds  int
+	seconds int
+	out     string
+	binary  string
+	only    string
+	profile string
+	role    string
+	listen  string
+	length  time.Duration
+}
+
 func main() {
-	rounds := flag.Int("rounds", 5, "interleaved rounds")
-	seconds := flag.Int("seconds", 3, "length of one measurement")
-	out := flag.String("out", "docs/reference/benchmarks.md", "where the table goes")
-	binary := flag.String("evenkeel", "dist/evenkeel", "the program under test")
-	only := flag.String("case", "", "measure this case alone, and write nothing")
+	var o options
+	flag.IntVar(&o.rounds, "rounds", 5, "interleaved rounds")
+	flag.IntVar(&o.seconds, "seconds", 3, "length of one measurement, in seconds")
+	flag.StringVar(&o.out, "out", "docs/reference/benchmarks.md", "where the table goes")
+	flag.StringVar(&o.binary, "evenkeel", "dist/evenkeel", "the program under test")
+	flag.StringVar(&o.only, "case", "", "measure this case alone, and write nothing")
+	flag.StringVar(&o.profile, "profile", "", "folder for CPU profiles of a program that was built with -tags profile")
+	flag.StringVar(&o.role, "role", "", "what to be for another bench: relay, echo, talk or slow-targets")
+	flag.StringVar(&o.listen, "listen", "", "address of the role")
+	flag.DurationVar(&o.length, "length", time.Second, "how long the role lasts, where it ends")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *binary, *out, *only, *rounds, time.Duration(*seconds)*time.Second); err != nil {
+	if err := act(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-// packages says which Debian package brings a program.
-var packages = map[string]string{
-	"nginx": "nginx-light", "haproxy": "haproxy", "wrk": "wrk", "taskset": "util-linux",
+// profiles is the folder for profiles, if any.
+var profiles string
+
+// act runs the benchmark, or one of the programs that it starts for itself.
+func act(ctx context.Context, o options) error {
+	switch o.role {
+	case "":
+		return run(ctx, o)
+	case "relay":
+		return runRelay(o.listen, targetAddress)
+	case "echo":
+		return runEcho(o.listen)
+	case "talk":
+		return runTalk(o.listen, o.length)
+	case "slow-targets":
+		return runSlowTargets()
+	}
+	return fmt.Errorf("role %q: want relay, echo, talk or slow-targets", o.role)
 }
 
-func run(ctx context.Context, binary, out, only string, rounds int, length time.Duration) error {
+// packages says which Debian package brings a program.
+var packages = map[string]string{
+	"nginx": "nginx-light", "haproxy": "haproxy", "wrk": "wrk", "h2load": "nghttp2-client", "taskset": "util-linux",
+}
+
+// results are what the report tells of.
+type results struct {
+	cases     []result
+	idle      idleMemory
+	latency   added
+	tails     []tailed
+	change    change
+	scale     []scaled
+	functions []functionStart
+}
+
+func run(ctx context.Context, o options) error {
 	var missing []error
 	for program, pkg := range packages {
 		if _, err := exec.LookPath(program); err != nil {
 			missing = append(missing, fmt.Errorf("%s is missing: apt-get install %s", program, pkg))
 		}
 	}
-	if err := errors.Join(missing...); err != nil {
+	if err := errors.Join(append(missing, enoughFiles())...); err != nil {
 		return err
 	}
-	binary, err := filepath.Abs(binary)
+	binary, err := filepath.Abs(o.binary)
 	if err != nil {
 		return err
 	}
@@ -60,128 +109,93 @@ func run(ctx context.Context, binary, out, only string, rounds int, length time.
 		return err
 	}
 	defer os.RemoveAll(dir)
+	if o.profile != "" {
+		if profiles, err = filepath.Abs(o.profile); err != nil {
+			return err
+		}
+	}
+	if err := writeCertificate(dir); err != nil {
+		return err
+	}
+	all, err := measureAll(ctx, dir, binary, o)
+	if err != nil || o.only != "" || o.profile != "" {
+		return err
+	}
+	return os.WriteFile(o.out, []byte(report(all, o.rounds, time.Duration(o.seconds)*time.Second)), 0o644)
+}
 
-	var results []result
+// measureAll prints each result when it is there.
+func measureAll(ctx context.Context, dir, binary string, o options) (all results, err error) {
+	length := time.Duration(o.seconds) * time.Second
+	names := []string{idleCase, latencyCase, tailCase, changeCase, scaleCase, functionCase}
 	for _, c := range cases {
-		if only != "" && c.name != only {
+		names = append(names, c.name)
+		if o.only != "" && o.only != c.name {
 			continue
 		}
-		r, err := measure(ctx, dir, binary, c, rounds, length)
+		r, err := measure(ctx, dir, binary, c, o.rounds, length)
 		if err != nil {
-			return fmt.Errorf("case %s: %w", c.name, err)
+			return all, fmt.Errorf("case %s: %w", c.name, err)
 		}
 		fmt.Println(r)
-		results = append(results, r)
+		all.cases = append(all.cases, r)
 	}
-	var registered registration
-	if only == "" || only == registerCase {
-		if registered, err = measureRegister(ctx, dir, binary, rounds, length); err != nil {
-			return fmt.Errorf("case %s: %w", registerCase, err)
+	if o.only != "" && !slices.Contains(names, o.only) {
+		slices.Sort(names)
+		return all, fmt.Errorf("case %q: want one of %s", o.only, names)
+	}
+	others := []struct {
+		name    string
+		measure func() error
+	}{
+		{idleCase, func() (err error) { all.idle, err = measureIdle(ctx, dir, binary); return show(err, all.idle) }},
+		{latencyCase, func() (err error) {
+			all.latency, err = measureLatency(ctx, dir, binary, o.rounds, length)
+			return show(err, all.latency)
+		}},
+		{tailCase, func() (err error) {
+			all.tails, err = measureTail(ctx, dir, binary, o.rounds, length)
+			return show(err, all.tails...)
+		}},
+		{changeCase, func() (err error) {
+			all.change, err = measureChange(ctx, dir, binary, o.rounds, length)
+			return show(err, all.change)
+		}},
+		{scaleCase, func() (err error) { all.scale, err = measureScale(ctx); return show(err, all.scale...) }},
+		{functionCase, func() (err error) {
+			all.functions, err = measureFunctions(ctx, dir)
+			return show(err, all.functions...)
+		}},
+	}
+	for _, other := range others {
+		if o.only != "" && o.only != other.name {
+			continue
 		}
-		fmt.Println(registered)
-	}
-	var starts []functionStart
-	if only == "" || only == functionCase {
-		if starts, err = measureFunctions(ctx, dir); err != nil {
-			return fmt.Errorf("case %s: %w", functionCase, err)
-		}
-		for _, s := range starts {
-			fmt.Println(s)
-		}
-	}
-	if only != "" {
-		return nil
-	}
-	return os.WriteFile(out, []byte(report(results, registered, starts, rounds, length)), 0o644)
-}
-
-// benchCase is one kind of load.
-type benchCase struct {
-	name  string
-	title string
-	// body is the size of the target's answer.
-	body int
-	// log turns the proxies' access logs on; evenkeel's is in ALB format.
-	log bool
-	// header is sent with every request.
-	header string
-}
-
-var cases = []benchCase{
-	{name: "a", title: "keep-alive, 280-byte body, 64 connections", body: 280},
-	{name: "b", title: "the same with the access log on", body: 280, log: true},
-	{name: "d", title: "keep-alive, 64 KiB body", body: 64 << 10},
-	{name: "f", title: "a new connection for every request", body: 280, header: "Connection: close"},
-}
-
-// result is the median of a case's rounds, by proxy.
-type result struct {
-	c      benchCase
-	micros map[string]float64 // CPU microseconds per request
-	rate   map[string]float64 // requests per second
-}
-
-func (r result) String() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s  %s\n", r.c.name, r.c.title)
-	for _, p := range proxies {
-		fmt.Fprintf(&b, "   %-9s %7.1f µs CPU per request  %8.0f requests/s\n", p.name, r.micros[p.name], r.rate[p.name])
-	}
-	fmt.Fprintf(&b, "   ratio to the better of nginx and HAProxy: %.2f", r.ratio())
-	return b.String()
-}
-
-// ratio compares evenkeel with the better of its rivals; below 1 it costs less than both.
-func (r result) ratio() float64 {
-	return r.micros["evenkeel"] / min(r.micros["nginx"], r.micros["haproxy"])
-}
-
-func measure(ctx context.Context, dir, binary string, c benchCase, rounds int, length time.Duration) (result, error) {
-	r := result{c: c, micros: map[string]float64{}, rate: map[string]float64{}}
-	stopTarget, err := startTarget(ctx, dir, c)
-	if err != nil {
-		return r, err
-	}
-	defer stopTarget()
-	running := map[string]*process{}
-	for _, p := range proxies {
-		proc, err := p.start(ctx, dir, binary, c)
-		if err != nil {
-			return r, fmt.Errorf("start %s: %w", p.name, err)
-		}
-		defer proc.stop()
-		running[p.name] = proc
-		if _, err := load(ctx, proc.url, c, time.Second); err != nil {
-			return r, fmt.Errorf("warm %s: %w", p.name, err)
+		if err := other.measure(); err != nil {
+			return all, fmt.Errorf("case %s: %w", other.name, err)
 		}
 	}
-	micros, rate := map[string][]float64{}, map[string][]float64{}
-	for range rounds {
-		for _, p := range proxies {
-			proc := running[p.name]
-			before, err := proc.cpu()
-			if err != nil {
-				return r, err
-			}
-			l, err := load(ctx, proc.url, c, length)
-			if err != nil {
-				return r, fmt.Errorf("load %s: %w", p.name, err)
-			}
-			after, err := proc.cpu()
-			if err != nil {
-				return r, err
-			}
-			micros[p.name] = append(micros[p.name], float64((after-before).Microseconds())/float64(l.requests))
-			rate[p.name] = append(rate[p.name], float64(l.requests)/length.Seconds())
-		}
-	}
-	for _, p := range proxies {
-		r.micros[p.name], r.rate[p.name] = median(micros[p.name]), median(rate[p.name])
-	}
-	return r, nil
+	return all, nil
 }
 
-func median[T cmp.Ordered](v []T) T {
-	slices.Sort(v)
-	return v[len(v)/2]
+func show[T fmt.Stringer](err error, all ...T) error {
+	if err == nil {
+		for _, one := range all {
+			fmt.Println(one)
+		}
+	}
+	return err
+}
+
+// enoughFiles reports whether the connections of the case with most of them can be open;
+// Go has raised the soft limit to the hard one.
+func enoughFiles() error {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return err
+	}
+	if want := uint64(2*idleConnections + 1000); limit.Cur < want {
+		return fmt.Errorf("a process may open %d files and the benchmark needs %d: raise it by ulimit -n", limit.Cur, want)
+	}
+	return nil
 }

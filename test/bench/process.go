@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -26,8 +25,20 @@ const clockTick = 10 * time.Millisecond
 
 // process is a running proxy.
 type process struct {
-	cmd *exec.Cmd
-	url string
+	cmd     *exec.Cmd
+	address string
+	// cookie is what clients send, if anything.
+	cookie string
+	// profile is the file that a profile is written to, if any.
+	profile string
+}
+
+// url is where a case's requests go.
+func (p *process) url(c benchCase) string {
+	if c.tls {
+		return "https://" + p.address + "/"
+	}
+	return "http://" + p.address + "/"
 }
 
 // startProcess runs a command pinned to a core and waits until address accepts.
@@ -40,7 +51,7 @@ func startProcess(ctx context.Context, core, address string, env []string, comma
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	p := &process{cmd: cmd, url: "http://" + address + "/"}
+	p := &process{cmd: cmd, address: address}
 	for deadline := time.Now().Add(10 * time.Second); ; {
 		conn, err := net.DialTimeout("tcp", address, time.Second)
 		if err == nil {
@@ -56,22 +67,50 @@ func startProcess(ctx context.Context, core, address string, env []string, comma
 }
 
 func (p *process) stop() {
+	p.finishProfile()
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	killer := time.AfterFunc(3*time.Second, func() { _ = p.cmd.Process.Kill() })
 	_ = p.cmd.Wait()
 	killer.Stop()
 }
 
-// cpu returns user and system time spent so far, of the process and of its children: the
-// worker is a child in the case of nginx.
-func (p *process) cpu() (time.Duration, error) {
+// pids are the process and its children: the worker is a child in the case of nginx.
+func (p *process) pids() []string {
 	pids := []string{strconv.Itoa(p.cmd.Process.Pid)}
 	children, err := os.ReadFile(filepath.Join("/proc", pids[0], "task", pids[0], "children"))
 	if err == nil {
 		pids = append(pids, strings.Fields(string(children))...)
 	}
+	return pids
+}
+
+// memory is what the process and its children hold, in bytes; a page that several share
+// counts in parts.
+func (p *process) memory() (int64, error) {
+	var total int64
+	for _, pid := range p.pids() {
+		rollup, err := os.ReadFile(filepath.Join("/proc", pid, "smaps_rollup"))
+		if err != nil {
+			return 0, err
+		}
+		_, rest, _ := strings.Cut(string(rollup), "\nPss:")
+		fields := strings.Fields(rest)
+		if len(fields) == 0 {
+			return 0, fmt.Errorf("process %s tells no Pss", pid)
+		}
+		kib, err := strconv.ParseInt(fields[0], 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		total += kib << 10
+	}
+	return total, nil
+}
+
+// cpu returns user and system time spent so far, of the process and of its children.
+func (p *process) cpu() (time.Duration, error) {
 	var total time.Duration
-	for _, pid := range pids {
+	for _, pid := range p.pids() {
 		stat, err := os.ReadFile(filepath.Join("/proc", pid, "stat"))
 		if err != nil {
 			return 0, err
@@ -89,42 +128,16 @@ func (p *process) cpu() (time.Duration, error) {
 	return total, nil
 }
 
-var (
-	requestsLine = regexp.MustCompile(`(\d+) requests in`)
-	p99Line      = regexp.MustCompile(`(?m)^\s+99%\s+(\S+)$`)
-	errorsLine   = regexp.MustCompile(`(?m)(Socket errors|Non-2xx).*$`)
-)
-
-// loaded is how many requests were answered, and the time that 99 % of them took at most.
-type loaded struct {
-	requests int
-	p99      time.Duration
-}
-
-// load runs wrk.
-func load(ctx context.Context, url string, c benchCase, length time.Duration) (loaded, error) {
-	var l loaded
-	args := []string{"-c", loadCore, "wrk", "--latency", "-t", "1", "-c", "64", "-d", length.String()}
-	if c.header != "" {
-		args = append(args, "-H", c.header)
+// finishProfile has the profile written and waits for it.
+func (p *process) finishProfile() {
+	if p.profile == "" {
+		return
 	}
-	out, err := exec.CommandContext(ctx, "taskset", append(args, url)...).CombinedOutput()
-	if err != nil {
-		return l, fmt.Errorf("wrk: %w: %s", err, out)
+	_ = p.cmd.Process.Signal(syscall.SIGUSR1)
+	for range 100 {
+		if i, err := os.Stat(p.profile); err == nil && i.Size() > 0 {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
 	}
-	if bad := errorsLine.Find(out); bad != nil && c.header == "" {
-		return l, fmt.Errorf("wrk saw errors: %s", bad)
-	}
-	count, p99 := requestsLine.FindSubmatch(out), p99Line.FindSubmatch(out)
-	if count == nil || p99 == nil {
-		return l, fmt.Errorf("wrk: no count or no percentile in %q", out)
-	}
-	if l.requests, err = strconv.Atoi(string(count[1])); err != nil {
-		return l, err
-	}
-	if l.requests == 0 {
-		return l, fmt.Errorf("no request was answered: %s", out)
-	}
-	l.p99, err = time.ParseDuration(string(p99[1]))
-	return l, err
 }

@@ -16,69 +16,71 @@ const (
 	evenkeelAddress = "127.0.0.1:18103"
 	adminAddress    = "127.0.0.1:18104"
 	apiAddress      = "127.0.0.1:18105"
+	caddyAddress    = "127.0.0.1:18106"
+	relayAddress    = "127.0.0.1:18107"
 )
 
-// proxy is one of the rivals.
+// proxy is one of those that are compared.
 type proxy struct {
 	name  string
 	start func(ctx context.Context, dir, binary string, c benchCase) (*process, error)
 }
 
-var proxies = []proxy{
-	{"nginx", startNginx},
-	{"haproxy", startHAProxy},
-	{"evenkeel", startEvenkeel},
+// inCase are the proxies that a case measures.
+func inCase(c benchCase) []proxy {
+	all := []proxy{{"nginx", startNginx}, {"haproxy", startHAProxy}, {"evenkeel", startEvenkeel}}
+	if c.caddy {
+		all = append(all, proxy{"caddy", startCaddy})
+	}
+	if c.floor {
+		all = append(all, proxy{"floor", startRelay})
+	}
+	return all
 }
 
 const nginxCommon = `daemon off;
 worker_processes 1;
+worker_rlimit_nofile 20000;
 pid %[1]s/%[2]s.pid;
 error_log stderr crit;
-events { worker_connections 8192; }
+events { worker_connections 16384; }
 `
 
-// startTarget runs the target that all proxies share: nginx with an answer in memory.
-func startTarget(ctx context.Context, dir string, c benchCase) (stop func(), err error) {
-	body := filepath.Join(dir, "www", "index.html")
-	if err := os.MkdirAll(filepath.Dir(body), 0o755); err != nil {
-		return nil, err
-	}
-	if err := os.Chmod(dir, 0o755); err != nil {
-		return nil, err
-	}
-	if err := os.WriteFile(body, []byte(strings.Repeat("x", c.body)), 0o644); err != nil {
-		return nil, err
-	}
-	conf := fmt.Sprintf(nginxCommon+`http {
-  access_log off; keepalive_requests 1000000000; sendfile on; tcp_nopush on; open_file_cache max=10;
-  server { listen %[3]s backlog=4096; root %[1]s/www; }
-}
-`, dir, "target", targetAddress)
-	path, err := write(dir, "target.conf", conf)
-	if err != nil {
-		return nil, err
-	}
-	p, err := startProcess(ctx, loadCore, targetAddress, nil, "nginx", "-c", path, "-p", dir)
-	if err != nil {
-		return nil, err
-	}
-	return p.stop, nil
-}
-
 func startNginx(ctx context.Context, dir, _ string, c benchCase) (*process, error) {
-	accessLog := "off"
+	accessLog, listen, policy, rules := "off", "", "", ""
 	if c.log {
 		accessLog = filepath.Join(dir, "nginx.log") + " combined buffer=64k flush=1s"
 	}
+	if c.tls {
+		listen = " ssl"
+		if c.http2 {
+			listen += " http2"
+		}
+		policy = fmt.Sprintf("ssl_certificate %[1]s/bench.crt; ssl_certificate_key %[1]s/bench.key; ssl_protocols TLSv1.3;", dir)
+	}
+	if c.policy {
+		// nginx of Debian has no sticky cookies; this sets one to who has none and hashes it.
+		policy = `map $cookie_route $route { "" "route=1; Path=/"; default ""; }`
+		var b strings.Builder
+		for i := range rulesInPolicy {
+			fmt.Fprintf(&b, "    location ^~ /service-%d/ { return 404; }\n", i)
+		}
+		rules = b.String() + "    location = /status { stub_status; }\n    add_header Set-Cookie $route;\n"
+	}
+	connection, upgrade := `""`, ""
+	if c.tunnel {
+		connection, upgrade = "upgrade", "proxy_set_header Upgrade $http_upgrade; proxy_read_timeout 60s;"
+	}
 	conf := fmt.Sprintf(nginxCommon+`http {
-  access_log %[4]s; keepalive_requests 1000000000;
-  upstream target { server %[5]s; keepalive 64; keepalive_requests 1000000000; }
-  server { listen %[3]s backlog=4096;
-    location / { proxy_pass http://target; proxy_http_version 1.1; proxy_set_header Connection "";
+  access_log %[4]s; keepalive_requests 1000000000; proxy_max_temp_file_size 0; proxy_request_buffering off;
+  %[6]s
+  upstream target { %[10]sserver %[5]s; keepalive %[12]d; keepalive_requests 1000000000; }
+  server { listen %[3]s%[7]s backlog=4096;
+%[8]s    location / { proxy_pass http://target; proxy_http_version 1.1; proxy_set_header Connection %[9]s; %[11]s
       proxy_set_header Host $host; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
       proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Forwarded-Port $server_port; } }
 }
-`, dir, "nginx", nginxAddress, accessLog, targetAddress)
+`, dir, "nginx", nginxAddress, accessLog, targetAddress, policy, listen, rules, connection, when(c.policy, "hash $cookie_route consistent; "), upgrade, c.pool())
 	path, err := write(dir, "nginx.conf", conf)
 	if err != nil {
 		return nil, err
@@ -89,9 +91,20 @@ func startNginx(ctx context.Context, dir, _ string, c benchCase) (*process, erro
 func startHAProxy(ctx context.Context, dir, _ string, c benchCase) (*process, error) {
 	// HAProxy writes no files: its log goes to a file through standard output, as it does in
 	// a container.
-	log, option := "", ""
+	log, option, bind, rules, cookie, cookieValue := "", "", "", "", "backend b", ""
 	if c.log {
 		log, option = "log stdout format raw local0", "log global\n  option httplog"
+	}
+	if c.tls {
+		bind = fmt.Sprintf(" ssl crt %s/bench.pem ssl-min-ver TLSv1.3 alpn %s", dir, map[bool]string{true: "h2", false: "http/1.1"}[c.http2])
+	}
+	if c.policy {
+		var b strings.Builder
+		for i := range rulesInPolicy {
+			fmt.Fprintf(&b, "  use_backend none if { path_beg /service-%d/ }\n", i)
+		}
+		rules = b.String()
+		cookie, cookieValue = "backend none\nbackend b\n  cookie route insert indirect nocache", " cookie t"
 	}
 	conf := fmt.Sprintf(`global
   nbthread 1
@@ -102,17 +115,18 @@ defaults
   timeout connect 5s
   timeout client 60s
   timeout server 60s
+  timeout tunnel 60s
   option forwardfor
   http-reuse always
   %s
 frontend f
-  bind %s backlog 4096
-  http-request set-header X-Forwarded-Proto http
+  bind %s backlog 4096%s
+  http-request set-header X-Forwarded-Proto %s
   http-request set-header X-Forwarded-Port %%[dst_port]
-  default_backend b
-backend b
-  server t %s pool-max-conn 64
-`, log, option, haproxyAddress, targetAddress)
+%s  default_backend b
+%s
+  server t %s pool-max-conn %d%s
+`, log, option, haproxyAddress, bind, map[bool]string{true: "https", false: "http"}[c.tls], rules, cookie, targetAddress, c.pool(), cookieValue)
 	path, err := write(dir, "haproxy.cfg", conf)
 	if err != nil {
 		return nil, err
@@ -126,20 +140,31 @@ func startEvenkeel(ctx context.Context, dir, binary string, c benchCase) (*proce
 }
 
 // startEvenkeelWith adds to the lists of target groups and to the settings of the proxy.
-func startEvenkeelWith(ctx context.Context, dir, binary string, c benchCase, groups, proxy string) (*process, error) {
+func startEvenkeelWith(ctx context.Context, dir, binary string, c benchCase, groups, settings string) (*process, error) {
 	accessLog := "off"
 	if c.log {
 		accessLog = filepath.Join(dir, "evenkeel.log")
 	}
 	_, port, _ := strings.Cut(targetAddress, ":")
+	listener, certificates := "port: 80\n      protocol: HTTP", ""
+	if c.tls {
+		listener = "port: 443\n      protocol: HTTPS\n      certificates: [bench]"
+		certificates = "certificates: {bench: {files: {certificate: bench.crt, private_key: bench.key}}}\n"
+	}
+	var rules strings.Builder
+	if c.policy {
+		rules.WriteString("      rules:\n")
+		for i := range rulesInPolicy {
+			fmt.Fprintf(&rules, "        - {name: r%d, priority: %d, conditions: [{path_pattern: [/service-%d/*]}], action: {fixed_response: {status_code: 404}}}\n", i, i+1, i)
+		}
+	}
 	conf := fmt.Sprintf(`app: bench
-domain: bench.example.com
-load_balancer:
+domain: %[10]s
+%[9]sload_balancer:
   listeners:
-    - name: http
-      port: 80
-      protocol: HTTP
-      default_action: {forward: [{target_group: web}]}
+    - name: web
+      %[7]s
+%[8]s      default_action: {forward: [{target_group: web}]}
 target_groups:
   - name: web
     protocol: HTTP
@@ -147,17 +172,60 @@ target_groups:
     targets: [{id: web-1, address: 127.0.0.1}]
     health_check: {path: /, interval: 30s, timeout: 5s}
     deregistration_delay: 0s
-    proxy_only: {idle_connections: 64}
-%[5]sproxy:
-  bind: {http: "%[2]s"}
+    proxy_only: {idle_connections: %[12]d}
+%[11]s%[5]sproxy:
+  bind: {web: "%[2]s"}
   admin: {listen: "%[3]s"}
   access_log: {path: "%[4]s"}
-%[6]s`, port, evenkeelAddress, adminAddress, accessLog, groups, proxy)
+%[6]s`, port, evenkeelAddress, adminAddress, accessLog, groups, settings, listener, rules.String(), certificates, benchHost,
+		when(c.policy, "    stickiness: {type: lb_cookie, duration: 1h}\n"), c.pool())
 	path, err := write(dir, "bench.yaml", conf)
 	if err != nil {
 		return nil, err
 	}
-	return startProcess(ctx, proxyCore, evenkeelAddress, []string{"GOMAXPROCS=1"}, binary, "serve", path)
+	env, profile := []string{"GOMAXPROCS=1"}, ""
+	if profiles != "" {
+		profile = filepath.Join(profiles, c.name+".pprof")
+		env = append(env, "EVENKEEL_CPU_PROFILE="+profile)
+	}
+	p, err := startProcess(ctx, proxyCore, evenkeelAddress, env, binary, "serve", path)
+	if err == nil {
+		p.profile = profile
+	}
+	return p, err
+}
+
+// caddyVersion is of the module that Caddy is built from.
+const caddyVersion = "v2.10.2"
+
+// startCaddy builds Caddy once; it is in no package of Debian 12.
+func startCaddy(ctx context.Context, dir, _ string, _ benchCase) (*process, error) {
+	program, err := buildCaddy(ctx)
+	if err != nil {
+		return nil, err
+	}
+	conf := fmt.Sprintf("{\n admin off\n auto_https off\n persist_config off\n}\nhttp://%s {\n reverse_proxy %s\n}\nhttp://%s {\n bind 127.0.0.1\n reverse_proxy %[2]s\n}\n",
+		caddyAddress, targetAddress, benchHost+caddyAddress[strings.IndexByte(caddyAddress, ':'):])
+	path, err := write(dir, "Caddyfile", conf)
+	if err != nil {
+		return nil, err
+	}
+	return startProcess(ctx, proxyCore, caddyAddress, []string{"GOMAXPROCS=1", "XDG_DATA_HOME=" + dir, "XDG_CONFIG_HOME=" + dir}, program, "run", "--config", path, "--adapter", "caddyfile")
+}
+
+func startRelay(ctx context.Context, _, _ string, _ benchCase) (*process, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	return startProcess(ctx, proxyCore, relayAddress, []string{"GOMAXPROCS=1"}, self, "-role", "relay", "-listen", relayAddress)
+}
+
+func when(yes bool, text string) string {
+	if yes {
+		return text
+	}
+	return ""
 }
 
 func write(dir, name, text string) (string, error) {

@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -13,32 +17,30 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 )
 
-const (
-	// registerCase is the name of the case that measures the control API.
-	registerCase = "r"
-	// registerEvery is how often a target is registered and deregistered again.
-	registerEvery = 50 * time.Millisecond
-)
+// registerEvery is how often a target is registered and deregistered again.
+const registerEvery = 50 * time.Millisecond
 
-// registration is what changes by the control API cost, and cost requests.
-type registration struct {
+// change is what changes by the control API cost, and cost requests.
+type change struct {
 	changes int
 	// median and p99 of a change, from the client's call to its answer.
 	median, p99 time.Duration
+	// reload is the median time from SIGHUP until the file is in force.
+	reload time.Duration
 	// calm and disturbed are the 99th percentiles of requests without changes and with them.
 	calm, disturbed time.Duration
 }
 
-func (r registration) String() string {
-	return fmt.Sprintf("%s  registering and deregistering a target beside 1,000 in 100 groups\n"+
-		"   a change takes %v, the 99th percentile of %d is %v\n"+
+func (r change) String() string {
+	return fmt.Sprintf("%s  changes beside 1,000 targets in 100 groups\n   a reload takes %v\n"+
+		"   registering or deregistering a target takes %v, the 99th percentile of %d is %v\n"+
 		"   the 99th percentile of requests is %v, and %v without changes",
-		registerCase, r.median, r.changes, r.p99, r.disturbed, r.calm)
+		changeCase, r.reload, r.median, r.changes, r.p99, r.disturbed, r.calm)
 }
 
-// measureRegister runs the load of the first case with and without changes, in turns.
-func measureRegister(ctx context.Context, dir, binary string, rounds int, length time.Duration) (registration, error) {
-	var r registration
+// measureChange runs the load of the first case with and without changes, in turns.
+func measureChange(ctx context.Context, dir, binary string, rounds int, length time.Duration) (change, error) {
+	var r change
 	c := cases[0]
 	stopTarget, err := startTarget(ctx, dir, c)
 	if err != nil {
@@ -51,7 +53,7 @@ func measureRegister(ctx context.Context, dir, binary string, rounds int, length
 		return r, err
 	}
 	defer proc.stop()
-	if _, err := load(ctx, proc.url, c, time.Second); err != nil {
+	if _, err := load(ctx, dir, proc, c, time.Second); err != nil {
 		return r, fmt.Errorf("warm: %w", err)
 	}
 	endpoint := "http://" + apiAddress
@@ -62,19 +64,71 @@ func measureRegister(ctx context.Context, dir, binary string, rounds int, length
 	}
 	var took, calm, disturbed []time.Duration
 	for range rounds {
-		before, err := load(ctx, proc.url, c, length)
+		before, err := load(ctx, dir, proc, c, length)
 		if err != nil {
 			return r, err
 		}
 		calm = append(calm, before.p99)
-		some, during, err := disturb(ctx, api, web.TargetGroups[0].TargetGroupArn, func() (loaded, error) { return load(ctx, proc.url, c, length) })
+		some, during, err := disturb(ctx, api, web.TargetGroups[0].TargetGroupArn, func() (loaded, error) { return load(ctx, dir, proc, c, length) })
 		if err != nil {
 			return r, err
 		}
 		took, disturbed = append(took, some...), append(disturbed, during.p99)
 	}
 	slices.Sort(took)
-	return registration{len(took), median(took), took[len(took)*99/100], median(calm), median(disturbed)}, nil
+	r = change{changes: len(took), median: median(took), p99: took[len(took)*99/100], calm: median(calm), disturbed: median(disturbed)}
+	r.reload, err = reload(ctx, proc, rounds)
+	return r, err
+}
+
+// reload is how long a reload takes, as the proxy's metrics tell; it is the median of n.
+func reload(ctx context.Context, p *process, n int) (time.Duration, error) {
+	var took []time.Duration
+	for range n {
+		before, err := reloaded(ctx)
+		if err != nil {
+			return 0, err
+		}
+		began := time.Now()
+		if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+			return 0, err
+		}
+		for after := before; after == before; {
+			if time.Since(began) > 10*time.Second {
+				return 0, errors.New("the proxy does not reload")
+			}
+			time.Sleep(time.Millisecond)
+			if after, err = reloaded(ctx); err != nil {
+				return 0, err
+			}
+		}
+		took = append(took, time.Since(began))
+	}
+	return median(took), nil
+}
+
+var reloadsLine = regexp.MustCompile(`(?m)^evenkeel_config_reloads_total\{result="success"\} (\d+)$`)
+
+// reloaded is how many reloads have succeeded.
+func reloaded(ctx context.Context) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+adminAddress+"/metrics", nil)
+	if err != nil {
+		return "", err
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return "", err
+	}
+	found := reloadsLine.FindSubmatch(text)
+	if found == nil {
+		return "", errors.New("the metrics count no reloads")
+	}
+	return string(found[1]), nil
 }
 
 // disturb registers and deregisters a target while f runs, and returns how long each change took.

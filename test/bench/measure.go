@@ -1,0 +1,122 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// result is the median of a case's rounds, by proxy.
+type result struct {
+	c      benchCase
+	micros map[string]float64 // CPU microseconds per request
+	rate   map[string]float64 // requests per second
+	p99    map[string]time.Duration
+	// against is the median of each round's ratio to the better of nginx and HAProxy in that
+	// round.
+	against float64
+}
+
+func (r result) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s  %s\n", r.c.name, r.c.title)
+	for _, p := range inCase(r.c) {
+		fmt.Fprintf(&b, "   %-9s %7.1f µs CPU per request  %8.0f requests/s  p99 %v\n", p.name, r.micros[p.name], r.rate[p.name], r.p99[p.name])
+	}
+	fmt.Fprintf(&b, "   ratio to the better of nginx and HAProxy: %.2f (the aim: %.2f)", r.against, r.c.bar)
+	return b.String()
+}
+
+// measure runs all proxies of a case at once and loads one after the other, round by round,
+// so that a noisy machine is noisy for all.
+func measure(ctx context.Context, dir, binary string, c benchCase, rounds int, length time.Duration) (result, error) {
+	r := result{c: c, micros: map[string]float64{}, rate: map[string]float64{}, p99: map[string]time.Duration{}}
+	stopTarget, err := startTarget(ctx, dir, c)
+	if err != nil {
+		return r, err
+	}
+	defer stopTarget()
+	running := map[string]*process{}
+	for _, p := range inCase(c) {
+		proc, err := p.start(ctx, dir, binary, c)
+		if err != nil {
+			return r, fmt.Errorf("start %s: %w", p.name, err)
+		}
+		defer proc.stop()
+		running[p.name] = proc
+		if c.policy {
+			if proc.cookie, err = firstCookie(ctx, proc.url(c)); err != nil {
+				return r, fmt.Errorf("cookie of %s: %w", p.name, err)
+			}
+		}
+		if _, err := load(ctx, dir, proc, c, time.Second); err != nil {
+			return r, fmt.Errorf("warm %s: %w", p.name, err)
+		}
+	}
+	micros, rate, p99 := map[string][]float64{}, map[string][]float64{}, map[string][]time.Duration{}
+	var ratios []float64
+	for range rounds {
+		for _, p := range inCase(c) {
+			spent, l, err := cost(ctx, dir, running[p.name], c, length)
+			if err != nil {
+				return r, fmt.Errorf("load %s: %w", p.name, err)
+			}
+			micros[p.name] = append(micros[p.name], spent)
+			rate[p.name] = append(rate[p.name], float64(l.requests)/length.Seconds())
+			p99[p.name] = append(p99[p.name], l.p99)
+		}
+		last := func(name string) float64 { return micros[name][len(micros[name])-1] }
+		ratios = append(ratios, last("evenkeel")/min(last("nginx"), last("haproxy")))
+	}
+	for name := range running {
+		r.micros[name], r.rate[name], r.p99[name] = median(micros[name]), median(rate[name]), median(p99[name])
+	}
+	r.against = median(ratios)
+	return r, nil
+}
+
+// cost is the CPU time per request of one load, in microseconds.
+func cost(ctx context.Context, dir string, p *process, c benchCase, length time.Duration) (float64, loaded, error) {
+	before, err := p.cpu()
+	if err != nil {
+		return 0, loaded{}, err
+	}
+	l, err := load(ctx, dir, p, c, length)
+	if err != nil {
+		return 0, l, err
+	}
+	after, err := p.cpu()
+	return float64((after - before).Microseconds()) / float64(l.requests), l, err
+}
+
+// firstCookie is what a new client is given and sends from then on.
+func firstCookie(ctx context.Context, url string) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return "", err
+	}
+	request.Host = benchHost
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer answer.Body.Close()
+	var pairs []string
+	for _, c := range answer.Cookies() {
+		pairs = append(pairs, c.Name+"="+c.Value)
+	}
+	if len(pairs) == 0 {
+		return "", errors.New("none is set")
+	}
+	return strings.Join(pairs, "; "), nil
+}
+
+func median[T cmp.Ordered](v []T) T {
+	v = slices.Sorted(slices.Values(v))
+	return v[len(v)/2]
+}
