@@ -24,6 +24,13 @@ const (
 	lengthBits  = 7
 )
 
+// A client whose table is to be smaller than it is at first wants to be told the size of ours
+// (RFC 7541, section 4.2; nghttp2 insists): noTable says that there is none.
+const (
+	initialTable = 4096
+	noTable      = 0x20
+)
+
 // staticTableSize is how many entries the static table has (RFC 7541, appendix A).
 const staticTableSize = 61
 

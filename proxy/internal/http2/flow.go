@@ -97,6 +97,10 @@ func (s *session) appendTrailers(st *stream, fields []exchange.Field) int {
 func (s *session) beginHead(st *stream) (begin int) {
 	begin = len(s.buffer())
 	s.out = appendFrameHeader(s.buffer(), 0, http2.FrameHeaders, 0, st.id)
+	if s.shrunk {
+		s.out = append(s.out, noTable)
+		s.shrunk = false
+	}
 	return begin
 }
 

@@ -269,6 +269,8 @@ func (s *session) onSettings(h frameHeader, payload []byte) error {
 				}
 				st.writable.Broadcast()
 			}
+		case http2.SettingHeaderTableSize:
+			s.shrunk = s.shrunk || setting.Val < initialTable
 		case http2.SettingMaxFrameSize:
 			s.maxFrame = min(int(setting.Val), frameSize)
 		default: // nothing that is sent depends on it

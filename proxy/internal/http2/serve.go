@@ -93,6 +93,9 @@ type session struct {
 	// sendWindow is how much the client takes; starved is how many streams wait for that.
 	sendWindow, initialWindow int64
 	starved                   int
+	// shrunk says that the client's table is smaller than we could have filled, which the next
+	// block has to answer.
+	shrunk bool
 	// maxFrame is the largest payload that the client takes, or we care to send.
 	maxFrame int
 	// recvWindow is how much the client may send, and owed what has been taken of it and is

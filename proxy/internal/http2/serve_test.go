@@ -355,6 +355,25 @@ func TestGoAway(t *testing.T) {
 	}
 }
 
+// TestSmallTable: a client that makes its table smaller is told once that it is not used
+// (RFC 7541, section 4.2).
+func TestSmallTable(t *testing.T) {
+	p := meet(t, http2.Options{}, fine)
+	if err := p.WriteSettings(xhttp2.Setting{ID: xhttp2.SettingHeaderTableSize, Val: 0}); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []bool{true, false} {
+		p.open(uint32(2*i+1), true, p.request("GET"))
+		p.until("answer", func(f xhttp2.Frame) bool {
+			h, ok := f.(*xhttp2.HeadersFrame)
+			if ok && (h.HeaderBlockFragment()[0] == 0x20) != want {
+				t.Errorf("answer %d begins with %x", i, h.HeaderBlockFragment())
+			}
+			return ok
+		})
+	}
+}
+
 // TestTooManyStreams opens one more than a client may.
 func TestTooManyStreams(t *testing.T) {
 	hold := make(chan struct{})

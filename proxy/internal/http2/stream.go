@@ -147,13 +147,17 @@ func (st *stream) timeout() {
 	}
 }
 
-// beginWrite and endWrite enclose what waits for the client to take an answer.
-func (st *stream) beginWrite() {
+// beginWrite and endWrite enclose what waits for the client to take an answer, and hold the
+// session's mutex. Both are called whatever beginWrite returns.
+func (st *stream) beginWrite() error {
 	st.writing.Store(1)
 	st.wait.enter()
+	st.sess.mu.Lock()
+	return st.sess.awaitRoom(st)
 }
 
 func (st *stream) endWrite() {
+	st.sess.mu.Unlock()
 	st.wait.leave()
 	st.writing.Store(0)
 	st.wait.progress()
@@ -274,11 +278,8 @@ func (st *stream) WriteInterim(r *exchange.Response) error {
 		return nil
 	}
 	s := st.sess
-	st.beginWrite()
 	defer st.endWrite()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.awaitRoom(st); err != nil {
+	if err := st.beginWrite(); err != nil {
 		return err
 	}
 	s.appendHead(st, r, false)
@@ -303,11 +304,8 @@ func (st *stream) WriteHead(r *exchange.Response, body []byte, more bool) error 
 		st.promised = r.ContentLength
 	}
 	s := st.sess
-	st.beginWrite()
 	defer st.endWrite()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.awaitRoom(st); err != nil {
+	if err := st.beginWrite(); err != nil {
 		return err
 	}
 	st.x.Record.SentBytes += int64(s.appendHead(st, r, !more && len(body) == 0))
@@ -331,11 +329,10 @@ func (st *stream) WriteBody(p []byte) error {
 	if st.noBody {
 		return nil
 	}
-	s := st.sess
-	st.beginWrite()
 	defer st.endWrite()
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	if err := st.beginWrite(); err != nil {
+		return err
+	}
 	if err := st.send(p, false); err != nil {
 		return err
 	}
@@ -351,11 +348,8 @@ func (st *stream) Finish(trailers []exchange.Field) error {
 		return fmt.Errorf("body of %d bytes where the head promised %d: %w", st.written, st.promised, io.ErrUnexpectedEOF)
 	}
 	s := st.sess
-	st.beginWrite()
 	defer st.endWrite()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.awaitRoom(st); err != nil {
+	if err := st.beginWrite(); err != nil {
 		return err
 	}
 	if len(trailers) > 0 {
