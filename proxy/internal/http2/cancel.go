@@ -8,7 +8,7 @@ import (
 
 // cancellation is the context of one stream: done when the client gives the request up or
 // the connection ends. It is context.Context at the price of a mutex, for most streams
-// never have it asked of them. It is good for as long as the stream's handler runs.
+// never have it asked of them. What asks for it has to end with the stream's handler.
 type cancellation struct {
 	mu    sync.Mutex
 	err   error
@@ -84,9 +84,15 @@ func (c *cancellation) cancel() {
 	c.after = c.after[:0]
 }
 
-// restart makes it ready for the next stream.
-func (c *cancellation) restart() {
+// next returns the one for the stream that follows: itself, unless it was cancelled. What
+// context made of a cancelled one asks it for Err later, in goroutines of its own, and
+// panics if there is none.
+func (c *cancellation) next() *cancellation {
+	if c == nil || c.Err() != nil {
+		return new(cancellation)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.err, c.done, c.after = nil, nil, c.after[:0]
+	c.done, c.after = nil, c.after[:0]
+	return c
 }

@@ -25,7 +25,7 @@ type stream struct {
 	wait idleTimer
 	// fire and work are timeout and run, bound once.
 	fire, work func()
-	over       cancellation
+	over       *cancellation
 
 	// reading says that ReadBody runs, possibly in another goroutine; writing that an answer
 	// is being written.
@@ -71,7 +71,7 @@ func newStream(s *session, id uint32) *stream {
 	}
 	st.sess, st.id = s, id
 	st.readable.L, st.writable.L = &s.mu, &s.mu
-	st.over.restart()
+	st.over = st.over.next()
 	st.rate = wire.BodyRate{}
 	st.status, st.reason, st.expect, st.announced = 0, "", false, st.announced[:0]
 	st.headSent, st.noBody, st.finished, st.aborted = false, false, false, false
@@ -164,7 +164,7 @@ func (st *stream) endWrite() {
 }
 
 // Context is done when the client gives the request up or the connection ends.
-func (st *stream) Context() context.Context { return &st.over }
+func (st *stream) Context() context.Context { return st.over }
 
 // ReadBody reads the request body. An error other than io.EOF wraps io.ErrUnexpectedEOF:
 // the client reset the stream, left, or sent more or less than content-length said; or
