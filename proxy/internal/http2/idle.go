@@ -26,8 +26,8 @@ type idleTimer struct {
 
 var epoch = time.Now()
 
-// start arms the timer; limit 0 never fires. fire is called at most once, and never after
-// stop returned.
+// start arms the timer; limit 0 never fires. fire is called again when nothing moves for
+// another limit, and never after stop returned.
 func (t *idleTimer) start(limit time.Duration, fire func()) {
 	t.waiting.Store(0)
 	t.moved.Store(int64(time.Since(epoch)))
@@ -79,8 +79,9 @@ func (t *idleTimer) check() {
 		t.timer.Reset(min(left, t.often))
 		return
 	}
-	t.stopped = true
 	t.fire()
+	t.progress()
+	t.timer.Reset(min(limit, t.often))
 }
 
 // stop ends the timer and waits for fire if it is running.
