@@ -80,6 +80,7 @@ func (s *session) onHead(id uint32, end bool, block []byte) error {
 	}
 	served := isNew && s.failed == nil && s.away != final && len(s.streams) < s.o.MaxStreams
 	ignored := isNew && s.away == final
+	s.opening = served
 	if st != nil {
 		s.head.announced = append(s.head.announced[:0], st.announced...)
 	}
@@ -107,7 +108,7 @@ func (s *session) onHead(id uint32, end bool, block []byte) error {
 	case st == nil: // it ended while this was on its way
 	case st.remoteEnded:
 		s.resetStream(st, http2.ErrCodeStreamClosed, io.ErrUnexpectedEOF)
-	case !end || s.head.malformed:
+	case !end || s.head.malformed || s.head.large:
 		s.resetStream(st, http2.ErrCodeProtocol, errWrongBody)
 	default:
 		st.trailers = s.head.trailers
@@ -127,6 +128,7 @@ func (s *session) open(st *stream, end bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer s.bounded()
+	s.opening = false
 	if malformed {
 		s.out = appendReset(s.buffer(), st.id, http2.ErrCodeProtocol)
 		st.release()

@@ -38,6 +38,10 @@ func (s *session) flush(patient bool) {
 	if s.flushing {
 		return
 	}
+	if s.departed {
+		s.out = s.out[:0]
+		return
+	}
 	s.flushing = true
 	if patient && s.running > 1 && 0 < len(s.out) && len(s.out) < maxOut {
 		s.mu.Unlock()

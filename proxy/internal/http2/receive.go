@@ -52,6 +52,11 @@ func (s *session) first() error {
 	if err := s.frame(h, payload); err != nil {
 		return err
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.departed {
+		return nil // with a deadline of its own
+	}
 	return s.conn.SetReadDeadline(time.Time{})
 }
 
@@ -74,7 +79,7 @@ func (s *session) frame(h frameHeader, payload []byte) error {
 		s.overhead += int64(frameHeaderSize + h.length)
 	}
 	// A client that sends little else than what makes work is cut (CVE-2019-9511 to 9518).
-	if s.overhead/overheadShare > s.payload+freeOverhead {
+	if s.overhead/overheadShare > s.payload+freeOverhead && s.overhead/overheadShare > s.allPayload()+freeOverhead {
 		return http2.ConnectionError(http2.ErrCodeEnhanceYourCalm)
 	}
 	switch h.kind {
@@ -110,6 +115,15 @@ func (s *session) frame(h frameHeader, payload []byte) error {
 	default: // GOAWAY changes nothing here, and what is unknown is passed over
 	}
 	return nil
+}
+
+// allPayload counts in what was sent: to take much needs many small frames.
+func (s *session) allPayload() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.payload += s.sent
+	s.sent = 0
+	return s.payload
 }
 
 // prioritySize is that of a priority, which nobody acts on any more (RFC 9113, section 5.3.2).

@@ -83,7 +83,8 @@ type session struct {
 	// lastID is that of the newest stream; later ones are not served once awayID is said.
 	lastID, awayID uint32
 	away           away
-	departed       bool
+	// opening says that a stream is about to be opened; departed that nothing is sent any more.
+	opening, departed bool
 	// running counts handlers, waiting are streams that wait for one to end.
 	running int
 	waiting []*stream
@@ -96,6 +97,8 @@ type session struct {
 	// shrunk says that the client's table is smaller than we could have filled, which the next
 	// block has to answer.
 	shrunk bool
+	// sent counts what has been sent of bodies since the receiving goroutine last looked.
+	sent int64
 	// maxFrame is the largest payload that the client takes, or we care to send.
 	maxFrame int
 	// recvWindow is how much the client may send, and owed what has been taken of it and is
@@ -150,7 +153,7 @@ func (s *session) leave(code http2.ErrCode) {
 // for a while so that what it still sends does not destroy what it was told. mu is held,
 // and let go of meanwhile.
 func (s *session) depart() {
-	if s.away != final || len(s.streams) > 0 || len(s.waiting) > 0 || s.flushing || len(s.out) > 0 || s.departed {
+	if s.away != final || s.opening || len(s.streams) > 0 || len(s.waiting) > 0 || s.flushing || len(s.out) > 0 || s.departed {
 		return
 	}
 	s.departed = true
@@ -275,13 +278,17 @@ func (s *session) finish(st *stream, whole bool) (next *stream) {
 	return next
 }
 
-// call runs handle and reports whether it returned.
-func (s *session) call(x *exchange.Exchange) (returned bool) {
+// call has a request handled, or refused, and reports whether that returned.
+func (s *session) call(st *stream) (returned bool) {
 	defer func() {
 		if e := recover(); e != nil {
 			s.o.Logger.Error("request handler panicked", "panic", e, "stack", string(debug.Stack()))
 		}
 	}()
-	s.handle(x)
+	if st.status != 0 {
+		st.refuse()
+	} else {
+		s.handle(&st.x)
+	}
 	return true
 }

@@ -40,10 +40,13 @@ type stream struct {
 
 	// What the handler alone touches. promised is the body's size that the head announced, or
 	// exchange.Unknown.
-	headSent, noBody, finished, aborted bool
-	promised, written                   int64
+	noBody, finished, aborted bool
+	promised, written         int64
+	// panicked says that the handler did.
+	panicked bool
 
-	// What the session's mutex guards.
+	// What the session's mutex guards. headSent is the handler's, which alone changes it.
+	headSent                  bool
 	readable, writable        sync.Cond
 	body                      bodyQueue
 	declared, got             int64
@@ -74,7 +77,7 @@ func newStream(s *session, id uint32) *stream {
 	st.over = st.over.next()
 	st.rate = wire.BodyRate{}
 	st.status, st.reason, st.expect, st.announced = 0, "", false, st.announced[:0]
-	st.headSent, st.noBody, st.finished, st.aborted = false, false, false, false
+	st.headSent, st.noBody, st.finished, st.aborted, st.panicked = false, false, false, false, false
 	st.promised, st.written = exchange.Unknown, 0
 	st.declared, st.got, st.trailers = exchange.Unknown, 0, nil
 	st.remoteEnded, st.wrongEnd, st.stopped, st.readExpired, st.writeExpired = false, false, false, false, false
@@ -97,13 +100,8 @@ func (st *stream) run() {
 func (st *stream) serve() bool {
 	st.wait.start(st.sess.o.IdleTimeout, st.fire)
 	defer st.wait.stop()
-	returned := true
-	if st.status != 0 {
-		st.refuse()
-	} else {
-		returned = st.sess.call(&st.x)
-	}
-	return returned && st.finished && !st.aborted
+	st.panicked = !st.sess.call(st)
+	return !st.panicked && st.finished && !st.aborted
 }
 
 func (st *stream) refuse() {
@@ -118,9 +116,12 @@ func (st *stream) refuse() {
 	_ = st.WriteHead(r, nil, false)
 }
 
-// release gives the stream back, unless another goroutine is still inside it.
+// release gives the stream back, unless another goroutine is still inside it, or may come
+// back to it since the handler has not waited for it: what such a one does then fails. The
+// session's mutex is held.
 func (st *stream) release() {
-	if st.reading.Load() != 0 {
+	if st.panicked || st.reading.Load() != 0 {
+		st.sess.kill(st, errLeft)
 		return
 	}
 	st.body.clear()
@@ -130,6 +131,9 @@ func (st *stream) release() {
 	}
 	streams.Put(st)
 }
+
+// errLeft is what a stream fails with for those that its handler left behind.
+var errLeft = errors.New("the handler has returned")
 
 // timeout ends what waits for the client.
 func (st *stream) timeout() {
@@ -179,11 +183,11 @@ func (st *stream) ReadBody(p []byte) (int, error) {
 		st.wait.progress()
 		st.x.Record.ReceivedBytes += int64(n)
 	}
-	st.reading.Add(-1)
 	// A gRPC stream may have nothing to say for as long as it likes.
 	if err == nil && !st.x.Record.GRPC {
 		err = st.rate.Observe(n, time.Since(began), st.sess.o.IdleTimeout)
 	}
+	st.reading.Add(-1) // from here on the stream may be another's
 	return n, err
 }
 
@@ -292,7 +296,6 @@ func (st *stream) WriteHead(r *exchange.Response, body []byte, more bool) error 
 	if st.headSent {
 		return errors.New("response head is sent already")
 	}
-	st.headSent = true
 	if r.Status < 200 || r.Status > 999 {
 		st.aborted = true
 		return fmt.Errorf("status %d cannot be sent", r.Status)
@@ -305,7 +308,9 @@ func (st *stream) WriteHead(r *exchange.Response, body []byte, more bool) error 
 	}
 	s := st.sess
 	defer st.endWrite()
-	if err := st.beginWrite(); err != nil {
+	err := st.beginWrite()
+	st.headSent = true
+	if err != nil {
 		return err
 	}
 	st.x.Record.SentBytes += int64(s.appendHead(st, r, !more && len(body) == 0))
@@ -383,6 +388,7 @@ func (st *stream) send(p []byte, end bool) error {
 		s.sendWindow -= int64(n)
 		st.sendWindow -= int64(n)
 		st.written += int64(n)
+		s.sent += int64(n)
 		st.x.Record.SentBytes += int64(n)
 		p = p[n:]
 	}
