@@ -273,3 +273,18 @@ func TestDeception(t *testing.T) {
 		s.want(s.get("GET /account/x.css", "Cookie: session=1"), "MISS", "xxx")
 	}
 }
+
+// TestPanicLeavesTheRequest to whom it belongs: its fields are not those of the visit, which
+// is used for the next one.
+func TestPanicLeavesTheRequest(t *testing.T) {
+	s := newSite(t, spec.CacheBehavior{}, func(*seen) reply { panic("broken") })
+	x := newExchange(&client{}, "GET /a?b=c", "Host: example.com", "X-Own: yes")
+	before := x.Request
+	func() {
+		defer func() { _ = recover() }()
+		s.serve(x)
+	}()
+	if after := x.Request; len(after.Fields) != len(before.Fields) || &after.Fields[0] != &before.Fields[0] || string(after.Query) != "b=c" {
+		t.Errorf("the request is %q, %q", after.Fields, after.Query)
+	}
+}

@@ -256,6 +256,7 @@ func (v *visit) forward(e *entry, f *flight, s Status) int {
 	defer func() {
 		stop()
 		x.Client = c.Client
+		v.restore() // also after a panic: the fields are the visit's, which is used again
 		c.end()
 		e.drop()
 		v.land(result)

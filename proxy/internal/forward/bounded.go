@@ -21,6 +21,13 @@ func tooLarge(x *exchange.Exchange, most int64) bool {
 	return x.Request.ContentLength > most
 }
 
+// unbind takes away the bound that tooLarge set, so that those before it find their own client.
+func unbind(x *exchange.Exchange) {
+	if b, ok := x.Client.(*bounded); ok {
+		x.Client = b.Client
+	}
+}
+
 // bounded is a client of whose body so much is read and no more.
 type bounded struct {
 	exchange.Client

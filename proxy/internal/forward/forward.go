@@ -30,6 +30,7 @@ func (l *Listener) Serve(x *exchange.Exchange) {
 	if status > 0 {
 		l.refuse(x, status)
 	}
+	unbind(x)
 	if l.firewall != nil {
 		l.firewall.Release(x)
 	}

@@ -85,8 +85,12 @@ func (s *session) end() {
 }
 
 // abandon counts the end at the target when the exchange has panicked. What the session
-// owns is not used again then: somebody may still be at it.
+// owns is not used again then: somebody may still be at it, whom the end of the connection
+// ends.
 func (s *session) abandon() {
+	if s.conn != nil {
+		s.target.HTTP1.Discard(s.conn)
+	}
 	if s.open {
 		s.open = false
 		s.group.End(s.target, target.Ending{})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"crypto/tls"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -159,5 +160,30 @@ func TestCompressedStream(t *testing.T) {
 		if rest, err := io.ReadAll(body); err != nil || string(rest) != "data: 2\n\n" {
 			t.Errorf("%s: %q, %v", name, rest, err)
 		}
+	}
+}
+
+// TestCutAnswersAreNotCompressedForEver has the target break off many compressed answers, to
+// requests whose bodies are counted: there are encoders for the next one.
+func TestCutAnswersAreNotCompressedForEver(t *testing.T) {
+	a := harness.NewTarget(t, "a", nil)
+	text := strings.Replace(basic, "    port: 80\n    deregistration", "    port: 80\n    proxy_only: {max_request_body: 1000}\n    deregistration", 1)
+	s := start(t, text+"edge: {compression: {enabled: true, types: [text/html], minimum_size: 100}}\n", a)
+	until(t, "the target to be healthy", s.healthy(1))
+	a.SetAnswer(harness.Answer{Parts: [][]byte{[]byte("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 100000\r\n\r\n<html>")}, Close: true})
+	for range 300 { // more than there are encoders
+		c := harness.Dial(t, s.address(), harness.Dialing{})
+		c.Send([]byte("POST / HTTP/1.1\r\nHost: app.test\r\nAccept-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n"))
+		if got, _ := io.ReadAll(c.Conn()); !strings.HasPrefix(string(got), "HTTP/1.1 200 OK") {
+			t.Fatalf("got %.40q", got)
+		}
+		c.Close()
+	}
+	a.SetAnswer(harness.Answer{Parts: [][]byte{answerOf("Content-Type: text/html\r\n", strings.Repeat("x", 1000))}})
+	c := harness.Dial(t, s.address(), harness.Dialing{})
+	c.Send([]byte("GET / HTTP/1.1\r\nHost: app.test\r\nAccept-Encoding: gzip\r\n\r\n"))
+	r, err := c.ReadResponse("GET")
+	if err != nil || !strings.Contains(fmt.Sprint(r.Fields), "gzip") {
+		t.Errorf("the answer is not compressed: %v, %v", r, err)
 	}
 }
