@@ -268,6 +268,7 @@ func (s *session) onSettings(h frameHeader, payload []byte) error {
 	case h.flags.Has(http2.FlagSettingsAck):
 		return nil
 	}
+	window := s.initialWindow
 	for ; len(payload) > 0; payload = payload[size:] {
 		setting := http2.Setting{ID: http2.SettingID(binary.BigEndian.Uint16(payload)), Val: binary.BigEndian.Uint32(payload[2:])}
 		if err := setting.Valid(); err != nil {
@@ -275,19 +276,22 @@ func (s *session) onSettings(h frameHeader, payload []byte) error {
 		}
 		switch setting.ID {
 		case http2.SettingInitialWindowSize:
-			change := int64(setting.Val) - s.initialWindow
-			s.initialWindow = int64(setting.Val)
-			for _, st := range s.streams {
-				if st.sendWindow += change; st.sendWindow > maxWindow {
-					return http2.ConnectionError(http2.ErrCodeFlowControl)
-				}
-				st.writable.Broadcast()
-			}
+			window = int64(setting.Val)
 		case http2.SettingHeaderTableSize:
 			s.shrunk = s.shrunk || setting.Val < initialTable
 		case http2.SettingMaxFrameSize:
 			s.maxFrame = min(int(setting.Val), frameSize)
 		default: // nothing that is sent depends on it
+		}
+	}
+	// Once for the frame, however often it says so: there may be many streams.
+	if change := window - s.initialWindow; change != 0 {
+		s.initialWindow = window
+		for _, st := range s.streams {
+			if st.sendWindow += change; st.sendWindow > maxWindow {
+				return http2.ConnectionError(http2.ErrCodeFlowControl)
+			}
+			st.writable.Broadcast()
 		}
 	}
 	s.out = appendFrameHeader(s.buffer(), 0, http2.FrameSettings, http2.FlagSettingsAck, 0)

@@ -287,6 +287,36 @@ func TestFlowControl(t *testing.T) {
 	}
 }
 
+// TestWindowBelowNothing takes back, by a setting, a window that has been used already: it is
+// below nothing then (RFC 9113, section 6.9.2).
+func TestWindowBelowNothing(t *testing.T) {
+	const window, more = 65535, 100
+	p := meet(t, http2.Options{}, func(x *exchange.Exchange) {
+		r := &x.Response
+		r.Status, r.ContentLength = 200, window+more
+		_ = x.Client.WriteHead(r, make([]byte, window+more), false)
+	})
+	got := 0
+	data := func(f xhttp2.Frame) bool {
+		if d, ok := f.(*xhttp2.DataFrame); ok {
+			got += len(d.Data())
+		}
+		return true
+	}
+	p.open(1, true, p.request("GET"))
+	_ = p.WriteWindowUpdate(0, window)
+	p.until("first of the answer", func(f xhttp2.Frame) bool { return data(f) && got == window })
+	_ = p.WriteSettings(xhttp2.Setting{ID: xhttp2.SettingInitialWindowSize, Val: 1 << 30}, xhttp2.Setting{ID: xhttp2.SettingInitialWindowSize, Val: 0})
+	_ = p.WriteWindowUpdate(1, window)
+	_ = p.WritePing(false, [8]byte{1})
+	p.until("ping", func(f xhttp2.Frame) bool { return data(f) && f.Header().Type == xhttp2.FramePing })
+	if got != window {
+		t.Errorf("%d bytes too many", got-window)
+	}
+	_ = p.WriteWindowUpdate(1, more)
+	p.until("rest", func(f xhttp2.Frame) bool { return data(f) && got == window+more })
+}
+
 // TestOverWindow sends more than a stream may.
 func TestOverWindow(t *testing.T) {
 	hold := make(chan struct{})
