@@ -404,5 +404,17 @@ func (c *recorder) heedClient() (stop func()) {
 	}
 }
 
+// Watch tells when a client that has no context leaves, until stop is called. Of those who wait
+// for the answer too, one asks in its place then.
+func (c *recorder) Watch() (gone <-chan struct{}, stop func()) {
+	client, ok := exchange.Innermost(c.Client).(interface {
+		Watch() (gone <-chan struct{}, stop func())
+	})
+	if !ok {
+		return nil, func() {}
+	}
+	return client.Watch()
+}
+
 // Context is done when nobody waits for the answer any more.
 func (c *recorder) Context() context.Context { return c.context }

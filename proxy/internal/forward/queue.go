@@ -18,10 +18,13 @@ type watcher interface {
 
 // watch is Watch of whatever client it is.
 func watch(c exchange.Client) (gone <-chan struct{}, stop func()) {
-	switch c := exchange.Innermost(c).(type) {
-	case interface{ Context() context.Context }:
-		return c.Context().Done(), func() {}
-	case watcher:
+	c = exchange.Innermost(c)
+	if c, ok := c.(interface{ Context() context.Context }); ok {
+		if gone := c.Context().Done(); gone != nil {
+			return gone, func() {}
+		}
+	}
+	if c, ok := c.(watcher); ok {
 		return c.Watch()
 	}
 	return nil, func() {}

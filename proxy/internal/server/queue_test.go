@@ -247,6 +247,26 @@ func TestShutdownServesTheQueue(t *testing.T) {
 	}
 }
 
+// TestQueueBehindTheCache has clients leave whose answers would have been kept.
+func TestQueueBehindTheCache(t *testing.T) {
+	a := harness.NewTarget(t, "a", nil)
+	a.SetAnswer(harness.Answer{Hold: true})
+	l := startQueued(t, 100, 1, a)
+	if err := l.Reload(l.write(queuedWith(l.dir, 100, 1, a) + "edge: {cache: [{path: \"/c*\", default_ttl: 1h}]}\n")); err != nil {
+		t.Fatal(err)
+	}
+	first := l.plain(get("/0"))
+	a.WaitRequests(1)
+	for i, ask := range []func(string) *harness.Client{l.plain, l.secure} {
+		c := ask(get(fmt.Sprintf("/c%d", i)))
+		l.waits(1)
+		c.Close()
+		l.waits(0)
+	}
+	a.Release()
+	l.ok(first)
+}
+
 // TestFullQueueIsBounded fills a queue with requests whose bodies are not read yet. Each sends
 // more than the head's buffer takes, and no more than the kernel does, behind which the end of
 // a connection could not be seen.
