@@ -47,9 +47,10 @@ const mayImport = `
 	INTERNAL/sticky:
 
 	# Sockets, and what targets are reached by.
-	INTERNAL/wire:
+	INTERNAL/socket:
+	INTERNAL/wire: INTERNAL/socket
 	INTERNAL/http2: INTERNAL/exchange INTERNAL/wire
-	INTERNAL/targetconn: INTERNAL/wire
+	INTERNAL/targetconn: INTERNAL/socket INTERNAL/wire
 	INTERNAL/telemetry: targethealth
 	INTERNAL/target: INTERNAL/balance INTERNAL/exchange INTERNAL/http2 INTERNAL/sticky INTERNAL/targetconn INTERNAL/telemetry spec targethealth
 	INTERNAL/health: INTERNAL/exchange INTERNAL/http1 INTERNAL/target INTERNAL/telemetry INTERNAL/wire spec targethealth
@@ -72,7 +73,7 @@ const mayImport = `
 	INTERNAL/certs: spec
 	INTERNAL/watch:
 	INTERNAL/elbv2api: INTERNAL/tlspolicy spec targethealth
-	INTERNAL/server: aggregate INTERNAL/accesslog INTERNAL/admin INTERNAL/answer INTERNAL/cache INTERNAL/certs INTERNAL/client INTERNAL/discovery INTERNAL/edge INTERNAL/elbv2api INTERNAL/exchange INTERNAL/forward INTERNAL/health INTERNAL/http1 INTERNAL/http2 INTERNAL/metrics INTERNAL/proxyheader INTERNAL/signin INTERNAL/sticky INTERNAL/target INTERNAL/telemetry INTERNAL/tlspolicy INTERNAL/waf INTERNAL/wire spec targethealth
+	INTERNAL/server: aggregate INTERNAL/accesslog INTERNAL/admin INTERNAL/answer INTERNAL/cache INTERNAL/certs INTERNAL/client INTERNAL/discovery INTERNAL/edge INTERNAL/elbv2api INTERNAL/exchange INTERNAL/forward INTERNAL/health INTERNAL/http1 INTERNAL/http2 INTERNAL/metrics INTERNAL/proxyheader INTERNAL/signin INTERNAL/socket INTERNAL/sticky INTERNAL/target INTERNAL/telemetry INTERNAL/tlspolicy INTERNAL/waf INTERNAL/wire spec targethealth
 
 	# The program.
 	INTERNAL/demo: INTERNAL/certs environments spec
