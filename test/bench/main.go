@@ -40,6 +40,7 @@ func main() {
 	flag.IntVar(&o.seconds, "seconds", 3, "length of one measurement, in seconds")
 	flag.StringVar(&o.out, "out", "docs/reference/benchmarks.md", "where the table goes")
 	flag.StringVar(&o.binary, "evenkeel", "dist/evenkeel", "the program under test")
+	flag.StringVar(&before, "before", "", "another evenkeel to measure in the same rounds, in place of Caddy; writes nothing")
 	flag.StringVar(&o.only, "case", "", "measure this case alone, and write nothing")
 	flag.StringVar(&o.profile, "profile", "", "folder for CPU profiles of a program that was built with -tags profile")
 	flag.StringVar(&o.role, "role", "", "what to be for another bench: relay, echo, talk or slow-targets")
@@ -118,7 +119,7 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	all, err := measureAll(ctx, dir, binary, o)
-	if err != nil || o.only != "" || o.profile != "" {
+	if err != nil || o.only != "" || o.profile != "" || before != "" {
 		return err
 	}
 	return os.WriteFile(o.out, []byte(report(all, o.rounds, time.Duration(o.seconds)*time.Second)), 0o644)

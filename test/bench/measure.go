@@ -18,8 +18,8 @@ type result struct {
 	rate   map[string]float64 // requests per second
 	p99    map[string]time.Duration
 	// against is the median of each round's ratio to the better of nginx and HAProxy in that
-	// round.
-	against float64
+	// round, gained that to the evenkeel of before.
+	against, gained float64
 }
 
 func (r result) String() string {
@@ -29,6 +29,9 @@ func (r result) String() string {
 		fmt.Fprintf(&b, "   %-9s %7.1f µs CPU per request  %8.0f requests/s  p99 %v\n", p.name, r.micros[p.name], r.rate[p.name], r.p99[p.name])
 	}
 	fmt.Fprintf(&b, "   ratio to the better of nginx and HAProxy: %.2f (the aim: %.2f)", r.against, r.c.bar)
+	if before != "" {
+		fmt.Fprintf(&b, "\n   ratio to the evenkeel of before: %.3f", r.gained)
+	}
 	return b.String()
 }
 
@@ -59,7 +62,7 @@ func measure(ctx context.Context, dir, binary string, c benchCase, rounds int, l
 		}
 	}
 	micros, rate, p99 := map[string][]float64{}, map[string][]float64{}, map[string][]time.Duration{}
-	var ratios []float64
+	var ratios, gains []float64
 	for range rounds {
 		for _, p := range inCase(c) {
 			spent, l, err := cost(ctx, dir, running[p.name], c, length)
@@ -72,11 +75,17 @@ func measure(ctx context.Context, dir, binary string, c benchCase, rounds int, l
 		}
 		last := func(name string) float64 { return micros[name][len(micros[name])-1] }
 		ratios = append(ratios, last("evenkeel")/min(last("nginx"), last("haproxy")))
+		if before != "" {
+			gains = append(gains, last("evenkeel")/last("before"))
+		}
 	}
 	for name := range running {
 		r.micros[name], r.rate[name], r.p99[name] = median(micros[name]), median(rate[name]), median(p99[name])
 	}
 	r.against = median(ratios)
+	if before != "" {
+		r.gained = median(gains)
+	}
 	return r, nil
 }
 

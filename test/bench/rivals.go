@@ -18,6 +18,9 @@ const (
 	apiAddress      = "127.0.0.1:18105"
 	caddyAddress    = "127.0.0.1:18106"
 	relayAddress    = "127.0.0.1:18107"
+	// Where the evenkeel of before listens.
+	beforeAddress      = "127.0.0.1:18108"
+	beforeAdminAddress = "127.0.0.1:18109"
 )
 
 // proxy is one of those that are compared.
@@ -29,7 +32,9 @@ type proxy struct {
 // inCase are the proxies that a case measures.
 func inCase(c benchCase) []proxy {
 	all := []proxy{{"nginx", startNginx}, {"haproxy", startHAProxy}, {"evenkeel", startEvenkeel}}
-	if c.caddy {
+	if before != "" {
+		all = append(all, proxy{"before", startBefore})
+	} else if c.caddy {
 		all = append(all, proxy{"caddy", startCaddy})
 	}
 	if c.floor {
@@ -139,8 +144,19 @@ func startEvenkeel(ctx context.Context, dir, binary string, c benchCase) (*proce
 	return startEvenkeelWith(ctx, dir, binary, c, "", "")
 }
 
+// before is the evenkeel to compare with; empty for none.
+var before string
+
+func startBefore(ctx context.Context, dir, _ string, c benchCase) (*process, error) {
+	return startEvenkeelAt(ctx, dir, before, c, beforeAddress, beforeAdminAddress, "", "")
+}
+
 // startEvenkeelWith adds to the lists of target groups and to the settings of the proxy.
 func startEvenkeelWith(ctx context.Context, dir, binary string, c benchCase, groups, settings string) (*process, error) {
+	return startEvenkeelAt(ctx, dir, binary, c, evenkeelAddress, adminAddress, groups, settings)
+}
+
+func startEvenkeelAt(ctx context.Context, dir, binary string, c benchCase, listen, admin, groups, settings string) (*process, error) {
 	accessLog := "off"
 	if c.log {
 		accessLog = filepath.Join(dir, "evenkeel.log")
@@ -177,9 +193,10 @@ target_groups:
   bind: {web: "%[2]s"}
   admin: {listen: "%[3]s"}
   access_log: {path: "%[4]s"}
-%[6]s`, port, evenkeelAddress, adminAddress, accessLog, groups, settings, listener, rules.String(), certificates, benchHost,
+%[6]s`, port, listen, admin, accessLog, groups, settings, listener, rules.String(), certificates, benchHost,
 		when(c.policy, "    stickiness: {type: lb_cookie, duration: 1h}\n"), c.pool())
-	path, err := write(dir, "bench.yaml", conf)
+	_, name, _ := strings.Cut(listen, ":")
+	path, err := write(dir, name+".yaml", conf)
 	if err != nil {
 		return nil, err
 	}
@@ -188,7 +205,7 @@ target_groups:
 		profile = filepath.Join(profiles, c.name+".pprof")
 		env = append(env, "EVENKEEL_CPU_PROFILE="+profile)
 	}
-	p, err := startProcess(ctx, proxyCore, evenkeelAddress, env, binary, "serve", path)
+	p, err := startProcess(ctx, proxyCore, listen, env, binary, "serve", path)
 	if err == nil {
 		p.profile = profile
 	}
