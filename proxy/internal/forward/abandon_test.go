@@ -18,7 +18,7 @@ func TestAbandonedSessionKeepsNoConnection(t *testing.T) {
 	}
 	defer l.Close()
 	pool := targetconn.NewPool(targetconn.Config{Address: l.Addr().String(), ConnectTimeout: time.Minute})
-	conn, err := pool.Dial(t.Context())
+	conn, err := pool.Dial()
 	if err != nil {
 		t.Fatal(err)
 	}

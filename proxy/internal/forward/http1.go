@@ -38,9 +38,12 @@ var errTruncated = errors.New("target closed before the end of its answer")
 // overHTTP1 sends the request to the target over HTTP/1.1 and passes on the answer. It
 // returns 0 when the client has been answered, or the status to answer with.
 func (s *session) overHTTP1() int {
-	now := time.Now()
-	if err := s.connect(now); err != nil {
+	s.began = time.Now()
+	if err := s.connect(s.began); err != nil {
 		return s.fail(err)
+	}
+	if !s.kept {
+		s.began = time.Now()
 	}
 	s.keep = false
 	stop := s.heedClient()
@@ -144,7 +147,7 @@ func (s *session) send() error {
 
 // write sends the beginning of the request; more says that more of its body follows.
 func (s *session) write(out []byte, more bool) error {
-	s.x.Record.Dispatched = time.Now()
+	s.x.Record.Dispatched = s.began
 	s.conn.ExtendWrite(s.x.Record.Dispatched, s.sendTimeout())
 	n, err := s.conn.Write(out)
 	if wire.Timeout(err) {
@@ -175,8 +178,8 @@ func (b bodyReader) Read(p []byte) (int, error) { return b.ReadBody(p) }
 // 100 Continue, which the load balancer has given itself.
 func (s *session) receive() error {
 	s.in, s.inPool, s.r, s.w = wire.Heads.Get(), wire.Heads, 0, 0
+	began := s.began
 	for range maxInterim + 1 {
-		began := time.Now() // an interim answer says that the target is at work
 		s.parser.Reset()
 		s.x.Response = exchange.Response{Fields: s.x.Response.Fields[:0]}
 		n, err := s.readHead(began)
@@ -199,6 +202,7 @@ func (s *session) receive() error {
 				return errClientGone
 			}
 		}
+		began = time.Now() // an interim answer says that the target is at work
 	}
 	return errInterim
 }
@@ -263,8 +267,9 @@ func (s *session) fill(began time.Time) error {
 		}
 		n, err := s.conn.Read(s.in.Bytes[s.w:])
 		if n > 0 {
+			s.latest = time.Now()
 			if s.x.Record.Answered.IsZero() {
-				s.x.Record.Answered = time.Now()
+				s.x.Record.Answered = s.latest
 			}
 			s.w += n
 			return nil
@@ -351,6 +356,7 @@ type splicer interface {
 func (s *session) splice(client splicer, left int64) error {
 	for left > 0 {
 		began := time.Now()
+		s.latest = began
 		n, err := client.SpliceBody(s.conn.Conn, min(left, spliceChunk), s.readTimeout())
 		left -= n
 		if err != nil {
@@ -445,7 +451,8 @@ func (s *session) relayUntilClose() error {
 
 // readBody reads more of the answer's body.
 func (s *session) readBody(p []byte) (int, error) {
-	s.conn.ExtendRead(time.Now(), s.readTimeout())
+	s.latest = time.Now()
+	s.conn.ExtendRead(s.latest, s.readTimeout())
 	n, err := s.conn.Read(p)
 	if n > 0 {
 		return n, nil

@@ -1,7 +1,6 @@
 package forward
 
 import (
-	"context"
 	"sync"
 	"time"
 
@@ -45,6 +44,8 @@ type session struct {
 	tries tries
 	// fresh asks for a new connection; kept says that the present one served others before.
 	fresh, kept bool
+	// began is when this connection was there, latest when its target was last heard of.
+	began, latest time.Time
 	// unsent says that nothing of the request went out.
 	unsent bool
 	// request has the whole request, in size bytes, as long as it may have to be sent again.
@@ -136,7 +137,7 @@ func (s *session) connect(now time.Time) error {
 			return nil
 		}
 	}
-	c, err := s.target.HTTP1.Dial(context.Background())
+	c, err := s.target.HTTP1.Dial()
 	if err != nil {
 		return err
 	}
@@ -151,7 +152,7 @@ func (s *session) disconnect() {
 		return
 	}
 	if s.keep && !s.x.CloseTarget && s.r == s.w && !s.target.Draining() {
-		s.target.HTTP1.Put(s.x.Conn.Shard, s.conn, time.Now())
+		s.target.HTTP1.Put(s.x.Conn.Shard, s.conn, s.latest)
 	} else {
 		s.target.HTTP1.Discard(s.conn)
 	}

@@ -6,20 +6,22 @@ import (
 	"time"
 
 	"github.com/evenkeel/evenkeel/proxy/internal/exchange"
+	"github.com/evenkeel/evenkeel/proxy/internal/socket"
 	"github.com/evenkeel/evenkeel/proxy/internal/wire"
 )
 
 // clientConn is what every client connection has, whatever it speaks.
 type clientConn struct {
 	listener *listener
-	wire     *wire.Conn
+	sock     *socket.Conn
+	wire     *wire.Conn // over sock
 	facts    exchange.Connection
 	opened   time.Time
 	// idleTimeout and keepAlive are those in force when the connection was made.
 	idleTimeout, keepAlive time.Duration
 
-	// early is what came with a PROXY header and belongs to what follows it.
-	early early
+	// behind is what came with a PROXY header and belongs to what follows it.
+	behind early
 
 	// reading says that a head has begun and is not complete; multiplexed that the connection
 	// speaks HTTP/2, on which so many streams are served.
@@ -34,12 +36,20 @@ type clientConn struct {
 	idling bool
 }
 
-// idle marks the connection as waiting for a request and sets how long it may.
-func (c *clientConn) idle() {
+// end is the end of the connection.
+func (c *clientConn) end() {
+	l := c.listener
+	l.remove(c)
+	_ = c.sock.Close()
+	l.server.leave(c.facts.Shard)
+	l.active.Done()
+}
+
+// idle marks the connection as waiting for a request from now on and sets how long it may.
+func (c *clientConn) idle(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.idling = true
-	now := time.Now()
 	if c.listener.draining.Load() {
 		c.wire.LimitRead(now.Add(drainIdle))
 		return

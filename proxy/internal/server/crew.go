@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// crew are the goroutines that serve connections, one each. Who has served one may serve the
-// next: a new goroutine would grow its stack anew, which is a tenth of what a connection of
-// one request costs.
+// crew are the goroutines that serve connections which have something to be served. Who has
+// served one may serve the next: a new goroutine would grow its stack anew, which is a tenth of
+// what a connection of one request costs.
 type crew struct {
 	mu sync.Mutex
 	// idle wait for work; the newest, whose stacks are warm, are last and go first. least is
@@ -16,6 +16,9 @@ type crew struct {
 	least   int
 	watched bool // reap is on its way
 }
+
+// crew is the one that serves connections of this shard.
+func (s *Server) crew(shard uint32) *crew { return &s.crews[shard%uint32(len(s.crews))] }
 
 // crewPatience is how long a goroutine waits for its next connection, and at most twice that.
 const crewPatience = time.Second

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/evenkeel/evenkeel/proxy/internal/socket"
 )
 
 const (
@@ -70,6 +72,30 @@ func takeOver(path string) (map[string]*net.TCPListener, error) {
 	return sockets, nil
 }
 
+// listen opens a TCP socket, or takes the one that the process before this one left.
+func (s *Server) listen(address string) (*net.TCPListener, error) {
+	if ln := s.inherited[address]; ln != nil {
+		delete(s.inherited, address)
+		return ln, nil
+	}
+	lc := net.ListenConfig{KeepAlive: -1}
+	lc.SetMultipathTCP(false) // an ALB has none, and every connection would pay for the offer
+	ln, err := lc.Listen(context.Background(), "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	return ln.(*net.TCPListener), nil
+}
+
+// open is listen for a listener of clients.
+func (s *Server) open(address string) (*socket.Listener, error) {
+	ln, err := s.listen(address)
+	if err != nil {
+		return nil, err
+	}
+	return socket.NewListener(ln)
+}
+
 // offer serves the listening sockets at path to the process that will replace this one.
 // Only the same user may connect.
 func (s *Server) offer(path string) error {
@@ -123,19 +149,19 @@ func (s *Server) handOver(conn *net.UnixConn) error {
 		}
 	}()
 	s.mu.Lock()
-	sockets := map[string]*net.TCPListener{}
+	sockets := map[string]func() (int, error){}
 	for address, l := range s.listeners {
-		sockets[address] = l.socket
+		sockets[address] = l.socket.Duplicate
 	}
 	if s.adminSocket != nil {
-		sockets[s.env.Proxy.Admin.Listen] = s.adminSocket
+		sockets[s.env.Proxy.Admin.Listen] = func() (int, error) { return socket.Duplicate(s.adminSocket) }
 	}
 	if s.apiSocket != nil {
-		sockets[s.env.Proxy.ELBv2API.Listen] = s.apiSocket
+		sockets[s.env.Proxy.ELBv2API.Listen] = func() (int, error) { return socket.Duplicate(s.apiSocket) }
 	}
 	s.mu.Unlock()
-	for address, socket := range sockets {
-		fd, err := duplicate(socket)
+	for address, duplicate := range sockets {
+		fd, err := duplicate()
 		if err != nil {
 			return fmt.Errorf("socket %s: %w", address, err)
 		}
@@ -150,15 +176,4 @@ func (s *Server) handOver(conn *net.UnixConn) error {
 		s.handedOver.Store(true)
 	}
 	return err
-}
-
-// duplicate returns a second descriptor of the socket. os.File would make both blocking.
-func duplicate(socket *net.TCPListener) (int, error) {
-	raw, err := socket.SyscallConn()
-	if err != nil {
-		return -1, err
-	}
-	fd, dupErr := -1, error(nil)
-	err = raw.Control(func(s uintptr) { fd, dupErr = unix.FcntlInt(s, unix.F_DUPFD_CLOEXEC, 0) })
-	return fd, errors.Join(err, dupErr)
 }

@@ -54,38 +54,30 @@ type http1Conn struct {
 	continued bool  // 100 Continue has been sent, or was not asked for
 	rate      wire.BodyRate
 
+	// resume and work are goOn and serveOn, bound once. expected says that all is ready for the next request but the
+	// request.
+	resume, work func()
+	expected     bool
+	// ended is when the last exchange did; zero when it is not known.
+	ended time.Time
+
 	// The answer.
 	chunked   bool
 	headSent  bool
 	broken    bool // writing went wrong: the client is gone
 	closeNow  bool // the connection ends with this exchange
-	vec       [3][]byte
-	vecs      net.Buffers
 	chunkHead [20]byte
 }
 
-// serve reads and answers requests until the connection ends.
-func (c *http1Conn) serve() {
-	for c.await() && c.exchange() {
+// newHTTP1Conn is a client connection on which nothing has been read but what stands in c.behind.
+func newHTTP1Conn(c *clientConn) *http1Conn {
+	h := &http1Conn{clientConn: c}
+	h.resume, h.work = h.goOn, h.serveOn
+	if e := &c.behind; e.buffer != nil { // only on a plain connection: TLS takes it in
+		h.in, h.pool, h.r, h.w = e.buffer, wire.Heads, e.r, e.w
+		*e = early{}
 	}
-	// Not deferred: after a panic somebody may still use the buffers.
-	c.release()
-}
-
-// await waits for the first byte of a request without holding a buffer.
-func (c *http1Conn) await() bool {
-	if c.w > c.r {
-		return true // pipelined
-	}
-	c.drop()
-	c.idle()
-	b, n, err := c.wire.FirstRead(wire.Heads)
-	c.busy()
-	if err != nil {
-		return false // closed, reset or idle for too long: nothing was asked, nothing is answered
-	}
-	c.in, c.pool, c.r, c.w = b, wire.Heads, 0, n
-	return true
+	return h
 }
 
 // exchange reads one request head and has it answered. It reports whether the connection
@@ -122,8 +114,10 @@ func (c *http1Conn) exchange() bool {
 	default:
 		c.closeNow = true // the client left in the middle of a head
 	}
+	c.ended = x.Record.Ended
 	if !c.closeNow && !c.broken && !c.bodyDone {
 		c.skipBody()
+		c.ended = time.Time{}
 	}
 	keep := !c.closeNow && !c.broken
 	if !keep && c.headSent && !c.broken {

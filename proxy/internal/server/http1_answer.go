@@ -1,7 +1,6 @@
 package server
 
 import (
-	"net"
 	"os"
 	"time"
 
@@ -32,11 +31,15 @@ func (c *http1Conn) WriteHead(r *exchange.Response, body []byte, more bool) erro
 	b := wire.Heads.Get()
 	defer wire.Heads.Put(b)
 	out := appendHead(b.Bytes[:0], r)
+	now := c.x.Record.Answered // a moment ago
+	if now.IsZero() {
+		now = time.Now()
+	}
 
 	if r.Status == 101 {
 		out = append(out, "Connection: upgrade\r\n\r\n"...)
 		c.closeNow = true // the tunnel owns the connection from here on
-		return c.write(append(out, body...))
+		return c.writeAt(now, append(out, body...))
 	}
 	c.chunked = false
 	if r.ContentLength == exchange.Unknown && !r.NoBody {
@@ -59,17 +62,17 @@ func (c *http1Conn) WriteHead(r *exchange.Response, body []byte, more bool) erro
 		if c.chunked && !more {
 			out = append(out, http1.LastChunk...)
 		}
-		return c.write(out)
+		return c.writeAt(now, out)
 	case c.chunked:
 		out = http1.AppendChunkHeader(out, len(body))
 		if !more {
-			return c.writeParts(out, body, chunkEndAndLast)
+			return c.writeParts(now, out, body, chunkEndAndLast)
 		}
-		return c.writeParts(out, body, chunkEnd)
+		return c.writeParts(now, out, body, chunkEnd)
 	case len(out)+len(body) <= cap(out):
-		return c.write(append(out, body...))
+		return c.writeAt(now, append(out, body...))
 	default:
-		return c.writeParts(out, body, nil)
+		return c.writeParts(now, out, body, nil)
 	}
 }
 
@@ -106,7 +109,7 @@ func (c *http1Conn) WriteBody(p []byte) error {
 	if !c.chunked {
 		return c.write(p)
 	}
-	return c.writeParts(http1.AppendChunkHeader(c.chunkHead[:0], len(p)), p, chunkEnd)
+	return c.writeParts(time.Now(), http1.AppendChunkHeader(c.chunkHead[:0], len(p)), p, chunkEnd)
 }
 
 // Finish implements exchange.Client.
@@ -154,31 +157,36 @@ func (c *http1Conn) SendFile(f *os.File, n int64) (int64, error) {
 // Spliceable reports whether SpliceBody and SendFile may be used for this answer.
 func (c *http1Conn) Spliceable() bool { return !c.chunked && c.wire.Plain() }
 
-func (c *http1Conn) write(p []byte) error {
+func (c *http1Conn) write(p []byte) error { return c.writeAt(time.Now(), p) }
+
+// writeAt is write when it is now.
+func (c *http1Conn) writeAt(now time.Time, p []byte) error {
 	for len(p) > 0 {
 		n := min(len(p), maxWrite)
-		c.wire.ExtendWrite(time.Now(), c.idleTimeout)
+		c.wire.ExtendWrite(now, c.idleTimeout)
 		m, err := c.wire.Write(p[:n])
 		c.x.Record.SentBytes += int64(m)
 		if err != nil {
 			c.broken = true
 			return err
 		}
-		p = p[n:]
+		if p = p[n:]; len(p) > 0 {
+			now = time.Now()
+		}
 	}
 	return nil
 }
 
 // writeParts writes up to three pieces in one system call where the connection can.
-func (c *http1Conn) writeParts(a, b, z []byte) error {
+func (c *http1Conn) writeParts(now time.Time, a, b, z []byte) error {
 	if !c.wire.Plain() || len(a)+len(b)+len(z) > maxWrite {
 		joined := wire.Bodies.Get()
 		defer wire.Bodies.Put(joined)
 		if len(a)+len(b)+len(z) <= len(joined.Bytes) {
 			out := append(append(append(joined.Bytes[:0], a...), b...), z...)
-			return c.write(out)
+			return c.writeAt(now, out)
 		}
-		if err := c.write(a); err != nil {
+		if err := c.writeAt(now, a); err != nil {
 			return err
 		}
 		if err := c.write(b); err != nil {
@@ -186,11 +194,8 @@ func (c *http1Conn) writeParts(a, b, z []byte) error {
 		}
 		return c.write(z)
 	}
-	c.wire.ExtendWrite(time.Now(), c.idleTimeout)
-	c.vec[0], c.vec[1], c.vec[2] = a, b, z
-	c.vecs = net.Buffers(c.vec[:])
-	n, err := c.vecs.WriteTo(c.wire.NetConn())
-	c.vec = [3][]byte{}
+	c.wire.ExtendWrite(now, c.idleTimeout)
+	n, err := c.wire.WriteParts(a, b, z)
 	c.x.Record.SentBytes += n
 	if err != nil {
 		c.broken = true

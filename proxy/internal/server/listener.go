@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
-	"net/netip"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -18,12 +17,15 @@ import (
 	"github.com/evenkeel/evenkeel/proxy/internal/exchange"
 	"github.com/evenkeel/evenkeel/proxy/internal/forward"
 	"github.com/evenkeel/evenkeel/proxy/internal/http2"
+	"github.com/evenkeel/evenkeel/proxy/internal/socket"
 	"github.com/evenkeel/evenkeel/proxy/internal/wire"
 )
 
 const (
 	// handshakeTimeout bounds a client's TLS handshake.
 	handshakeTimeout = 10 * time.Second
+	// acceptBatch is how many connections are accepted before the first is looked at.
+	acceptBatch = 32
 	// acceptPause is how long accepting rests when the process is out of descriptors.
 	acceptPause = 50 * time.Millisecond
 )
@@ -33,7 +35,7 @@ const (
 type listener struct {
 	server  *Server
 	address string
-	socket  *net.TCPListener
+	socket  *socket.Listener
 
 	current  atomic.Pointer[forward.Listener]
 	security atomic.Pointer[security] // nil: HTTP
@@ -52,7 +54,7 @@ type listener struct {
 	accepted chan struct{}
 }
 
-func newListener(s *Server, address string, socket *net.TCPListener) *listener {
+func newListener(s *Server, address string, socket *socket.Listener) *listener {
 	l := &listener{server: s, address: address, socket: socket, conns: map[*clientConn]struct{}{}, accepted: make(chan struct{})}
 	l.ctx, l.stop = context.WithCancel(context.Background())
 	return l
@@ -61,60 +63,82 @@ func newListener(s *Server, address string, socket *net.TCPListener) *listener {
 // accept takes connections until the socket is closed. It is a goroutine's whole life.
 func (l *listener) accept() {
 	defer close(l.accepted)
+	list := make([]*socket.Conn, 0, acceptBatch)
 	for failing := false; ; {
-		nc, err := l.socket.AcceptTCP()
+		list, err := l.socket.AcceptSome(list[:0])
+		// Those that came first have had the time to say something by now.
+		for _, nc := range list {
+			l.welcome(nc)
+		}
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		if err != nil {
-			// Out of descriptors or memory: what is open goes on, and new connections wait.
-			if !failing {
-				l.server.logger.Warn("connections cannot be accepted", slog.String("listener", l.current.Load().Name()), slog.Any("error", err))
-			}
-			failing = true
-			time.Sleep(acceptPause)
+		if err == nil {
+			failing = false
 			continue
 		}
-		failing = false
-		shard := l.server.nextShard.Add(1)
-		if !l.server.admit(shard) {
-			_ = nc.Close()
-			continue
+		// Out of descriptors or memory: what is open goes on, and new connections wait.
+		if !failing {
+			l.server.logger.Warn("connections cannot be accepted", slog.String("listener", l.current.Load().Name()), slog.Any("error", err))
 		}
-		l.active.Add(1)
-		l.server.crew.do(func() { l.serve(nc, shard) })
+		failing = true
+		time.Sleep(acceptPause)
 	}
 }
 
-// serve is the life of one connection.
-func (l *listener) serve(nc *net.TCPConn, shard uint32) {
-	defer l.active.Done()
-	defer l.server.leave(shard)
-	defer nc.Close()
-	defer l.contain()
+// welcome has a new connection served, unless there are too many.
+func (l *listener) welcome(nc *socket.Conn) {
+	shard := l.server.nextShard.Add(1)
+	if !l.server.admit(shard) {
+		_ = nc.Close()
+		return
+	}
+	l.active.Add(1)
+	c := l.meet(nc, shard)
+	if l.proxied.Load() == nil && l.security.Load() == nil {
+		l.server.logConnection(c, 0)
+		newHTTP1Conn(c).start()
+		return
+	}
+	l.server.crew(shard).do(func() { l.serve(c) })
+}
 
+// meet returns what a new connection begins with.
+func (l *listener) meet(nc *socket.Conn, shard uint32) *clientConn {
 	current := l.current.Load()
 	c := &clientConn{
 		listener:    l,
+		sock:        nc,
+		wire:        wire.NewConn(nc, nc),
 		opened:      time.Now(),
 		idleTimeout: current.IdleTimeout(),
 		keepAlive:   current.ClientKeepAlive(),
 		facts: exchange.Connection{
-			Peer:         addrPort(nc.RemoteAddr()),
-			Local:        addrPort(nc.LocalAddr()),
+			Peer:         nc.Peer(),
+			Local:        nc.Local(),
 			TraceID:      newTraceID(),
 			ListenerPort: current.Port(),
 			Shard:        shard,
 		},
 	}
-	c.wire = wire.NewConn(nc, nc)
 	l.add(c)
-	defer l.remove(c)
+	return c
+}
+
+// serve begins with a connection that has to be introduced or secured first.
+func (l *listener) serve(c *clientConn) {
+	over := true
+	defer func() {
+		if over {
+			c.end()
+		}
+	}()
+	defer l.contain()
 	if p := l.proxied.Load(); p != nil && !l.introduce(c, p) {
 		return
 	}
 	if sec := l.security.Load(); sec != nil {
-		if !l.handshake(c, nc, sec) {
+		if !l.handshake(c, sec) {
 			return
 		}
 		if tc := c.wire.NetConn().(*tls.Conn); tc.ConnectionState().NegotiatedProtocol == "h2" {
@@ -124,12 +148,7 @@ func (l *listener) serve(nc *net.TCPConn, shard uint32) {
 	} else {
 		l.server.logConnection(c, 0)
 	}
-	h := &http1Conn{clientConn: c}
-	if e := &c.early; e.buffer != nil { // only on a plain connection: TLS takes it in
-		h.in, h.pool, h.r, h.w = e.buffer, wire.Heads, e.r, e.w
-		*e = early{}
-	}
-	h.serve()
+	over = newHTTP1Conn(c).serve()
 }
 
 // contain lets a panic end the connection that it happened on, and no other.
@@ -196,19 +215,12 @@ func (l *listener) closeAll() {
 	}
 }
 
-func addrPort(a net.Addr) netip.AddrPort {
-	if t, ok := a.(*net.TCPAddr); ok {
-		ap := t.AddrPort()
-		return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
-	}
-	return netip.AddrPort{}
-}
-
 // newTraceID returns TID_ and 32 hexadecimal digits.
 func newTraceID() string {
 	var raw [16]byte
 	binary.BigEndian.PutUint64(raw[:8], rand.Uint64())
 	binary.BigEndian.PutUint64(raw[8:], rand.Uint64())
-	text := make([]byte, 0, 36)
-	return string(hex.AppendEncode(append(text, "TID_"...), raw[:]))
+	text := [36]byte{'T', 'I', 'D', '_'}
+	hex.Encode(text[4:], raw[:])
+	return string(text[:])
 }

@@ -71,7 +71,7 @@ func (l *listener) introduce(c *clientConn, p *proxied) bool {
 		reason = accesslog.ProxyHeaderNotTrusted
 	}
 	if reason != "" || header.silent {
-		c.early.drop()
+		c.behind.drop()
 		if reason != "" {
 			l.refuseHeader(c, reason)
 		}
@@ -98,7 +98,7 @@ func (l *listener) readHeader(c *clientConn, p *proxied) (received, string) {
 	if p.required || l.security.Load() != nil {
 		c.wire.LimitRead(c.opened.Add(handshakeTimeout))
 	} else {
-		c.idle() // a client may connect first and ask later
+		c.idle(c.opened) // a client may connect first and ask later
 	}
 	b, n, err := c.wire.FirstRead(wire.Heads)
 	c.busy()
@@ -108,21 +108,21 @@ func (l *listener) readHeader(c *clientConn, p *proxied) (received, string) {
 		}
 		return received{silent: true}, ""
 	}
-	c.early = early{buffer: b}
+	c.behind = early{buffer: b}
 	c.wire.LimitRead(time.Now().Add(handshakeTimeout))
 	for {
 		header, used, err := proxyheader.Parse(b.Bytes[:n])
 		switch {
 		case used > 0:
-			if c.early.r, c.early.w = used, n; used == n {
-				c.early.drop()
+			if c.behind.r, c.behind.w = used, n; used == n {
+				c.behind.drop()
 			}
 			return received{Header: header, found: true}, ""
 		case errors.Is(err, proxyheader.ErrNone):
 			if p.required {
 				return received{}, accesslog.ProxyHeaderMissing
 			}
-			c.early.w = n
+			c.behind.w = n
 			return received{}, ""
 		case errors.Is(err, proxyheader.ErrUnsupported):
 			return received{}, accesslog.ProxyHeaderUnsupported

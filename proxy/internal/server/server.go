@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"maps"
 	"net"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -27,6 +28,7 @@ import (
 	"github.com/evenkeel/evenkeel/proxy/internal/health"
 	"github.com/evenkeel/evenkeel/proxy/internal/metrics"
 	"github.com/evenkeel/evenkeel/proxy/internal/signin"
+	"github.com/evenkeel/evenkeel/proxy/internal/socket"
 	"github.com/evenkeel/evenkeel/proxy/internal/sticky"
 	"github.com/evenkeel/evenkeel/proxy/internal/target"
 	"github.com/evenkeel/evenkeel/proxy/internal/waf"
@@ -71,8 +73,8 @@ type Server struct {
 	maxConnections atomic.Int64
 	// nextShard gives every connection the next shard of the sharded counters and pools.
 	nextShard atomic.Uint32
-	// crew serves connections.
-	crew     crew
+	// crews serve connections, by shard.
+	crews    []crew
 	stopping atomic.Bool
 	// firewall is the one in force, nil without one: the metrics ask for it at any time.
 	firewall atomic.Pointer[waf.Firewall]
@@ -116,6 +118,7 @@ func New(env *spec.Environment, options Options) (*Server, error) {
 		door:      signin.New(),
 		listeners: map[string]*listener{},
 		leaving:   map[*listener]struct{}{},
+		crews:     make([]crew, runtime.GOMAXPROCS(0)),
 	}
 	secrets, err := secretsOf(env, options.Dir)
 	if err != nil {
@@ -227,7 +230,7 @@ type plan struct {
 	forward  *forward.Listener
 	security *security
 	proxied  *proxied
-	socket   *net.TCPListener // a new one, or nil when the listener is open already
+	socket   *socket.Listener // a new one, or nil when the listener is open already
 }
 
 // apply makes env the description in force, certificates read anew: first all that can
@@ -290,7 +293,7 @@ func (s *Server) swap(env *spec.Environment, sought *discovery.Plan, keep bool) 
 			return err
 		}
 		if l == nil {
-			if p.socket, err = s.listen(p.address); err != nil {
+			if p.socket, err = s.open(p.address); err != nil {
 				return fmt.Errorf("listener %s: %w", p.spec.Name, err)
 			}
 		}
@@ -390,20 +393,6 @@ func (s *Server) forget(l *listener) {
 	s.mu.Lock()
 	delete(s.leaving, l)
 	s.mu.Unlock()
-}
-
-// listen opens a TCP socket, or takes the one that the process before this one left.
-func (s *Server) listen(address string) (*net.TCPListener, error) {
-	if ln := s.inherited[address]; ln != nil {
-		delete(s.inherited, address)
-		return ln, nil
-	}
-	lc := net.ListenConfig{KeepAlive: -1}
-	ln, err := lc.Listen(context.Background(), "tcp", address)
-	if err != nil {
-		return nil, err
-	}
-	return ln.(*net.TCPListener), nil
 }
 
 // admit counts a client connection in, or refuses it when there are too many.

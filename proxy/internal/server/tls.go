@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"slices"
 	"sync/atomic"
@@ -16,6 +15,7 @@ import (
 	"github.com/evenkeel/evenkeel/proxy/internal/certs"
 	"github.com/evenkeel/evenkeel/proxy/internal/exchange"
 	"github.com/evenkeel/evenkeel/proxy/internal/metrics"
+	"github.com/evenkeel/evenkeel/proxy/internal/socket"
 	"github.com/evenkeel/evenkeel/proxy/internal/tlspolicy"
 	"github.com/evenkeel/evenkeel/proxy/internal/wire"
 	"github.com/evenkeel/evenkeel/spec"
@@ -30,7 +30,7 @@ type security struct {
 // choosing is the connection below TLS. It remembers which certificate was chosen, and what
 // came first when that is no TLS.
 type choosing struct {
-	*net.TCPConn
+	*socket.Conn
 	entry *certs.Entry
 
 	// early is what stands before what the socket brings.
@@ -52,7 +52,7 @@ func (c *choosing) Read(p []byte) (int, error) {
 	if c.early.buffer != nil {
 		n = c.early.read(p)
 	} else {
-		n, err = c.TCPConn.Read(p)
+		n, err = c.Conn.Read(p)
 	}
 	if n > 0 && !c.read {
 		c.read = true
@@ -73,7 +73,7 @@ func (c *choosing) Write(p []byte) (int, error) {
 	if c.broken.Load() {
 		return 0, os.ErrDeadlineExceeded
 	}
-	n, err := c.TCPConn.Write(p)
+	n, err := c.Conn.Write(p)
 	if err != nil {
 		c.broken.Store(true)
 	}
@@ -134,9 +134,9 @@ func (s *Server) certificateGauges() []metrics.CertificateGauges {
 
 // handshake makes c a TLS connection. It reports false when none came about; the client
 // has been answered then, as far as it can be.
-func (l *listener) handshake(c *clientConn, nc *net.TCPConn, sec *security) bool {
-	below := &choosing{TCPConn: nc, early: c.early}
-	c.early = early{}
+func (l *listener) handshake(c *clientConn, sec *security) bool {
+	below := &choosing{Conn: c.sock, early: c.behind}
+	c.behind = early{}
 	tc := tls.Server(below, sec.config)
 	ctx, cancel := context.WithTimeout(context.Background(), handshakeTimeout)
 	defer cancel()
@@ -144,7 +144,7 @@ func (l *listener) handshake(c *clientConn, nc *net.TCPConn, sec *security) bool
 	if err := tc.HandshakeContext(ctx); err != nil {
 		var rh tls.RecordHeaderError
 		if errors.As(err, &rh) && rh.Conn != nil && looksLikeHTTP(rh.RecordHeader) {
-			l.answerPlain(c, nc, below.plain)
+			l.answerPlain(c, below.plain)
 			return false
 		}
 		l.server.tlsFailed(c, err)
@@ -167,7 +167,7 @@ func (l *listener) handshake(c *clientConn, nc *net.TCPConn, sec *security) bool
 		}
 	}
 	l.mu.Lock() // closeAll reads c.wire
-	c.wire = wire.NewConn(tc, nc)
+	c.wire = wire.NewConn(tc, c.sock)
 	l.mu.Unlock()
 	l.server.logConnection(c, time.Since(began))
 	return true
@@ -184,8 +184,8 @@ func looksLikeHTTP(header [5]byte) bool {
 
 // answerPlain tells a client that it speaks HTTP where TLS is expected. first is what it
 // has sent so far.
-func (l *listener) answerPlain(c *clientConn, nc *net.TCPConn, first []byte) {
-	h := &http1Conn{clientConn: c}
+func (l *listener) answerPlain(c *clientConn, first []byte) {
+	h := newHTTP1Conn(c)
 	defer h.release()
 	h.in, h.pool = wire.Bodies.Get(), wire.Bodies
 	h.w = copy(h.in.Bytes, first)
@@ -195,7 +195,7 @@ func (l *listener) answerPlain(c *clientConn, nc *net.TCPConn, first []byte) {
 	x.Record.Created = time.Now()
 	h.x, h.framed, h.bodyDone = x, true, true
 	current := l.current.Load()
-	_ = nc.SetWriteDeadline(time.Time{}) // the handshake's is over
+	_ = c.sock.SetWriteDeadline(time.Time{}) // the handshake's is over
 	c.wire.LimitRead(x.Record.Created.Add(current.IdleTimeout()))
 	if _, err := h.readHead(current, x.Record.Created); err != nil {
 		x.Record.MalformedRequest = true

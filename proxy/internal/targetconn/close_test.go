@@ -65,7 +65,7 @@ func TestCloseAllEndsDialing(t *testing.T) {
 	p := newPool(harness.Unanswered(t), 8)
 	ended := make(chan error, 1)
 	go func() {
-		_, err := p.Dial(t.Context())
+		_, err := p.Dial()
 		ended <- err
 	}()
 	p.CloseAll()
@@ -149,7 +149,7 @@ func TestPoolInUseByMany(t *testing.T) {
 				c := p.Get(client, time.Now())
 				if c == nil {
 					var err error
-					if c, err = p.Dial(t.Context()); errors.Is(err, targetconn.ErrClosed) {
+					if c, err = p.Dial(); errors.Is(err, targetconn.ErrClosed) {
 						continue
 					} else if err != nil {
 						t.Error(err)
@@ -175,7 +175,7 @@ func TestPoolInUseByMany(t *testing.T) {
 	if n := p.Open(); n != 0 {
 		t.Errorf("%d connections are open", n)
 	}
-	if _, err := p.Dial(t.Context()); !errors.Is(err, targetconn.ErrClosed) {
+	if _, err := p.Dial(); !errors.Is(err, targetconn.ErrClosed) {
 		t.Errorf("Dial() error = %v, want ErrClosed", err)
 	}
 }

@@ -6,11 +6,15 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
+	"net/netip"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/evenkeel/evenkeel/proxy/internal/socket"
 	"github.com/evenkeel/evenkeel/proxy/internal/wire"
 )
 
@@ -27,7 +31,7 @@ var (
 
 // Config says how to reach one target.
 type Config struct {
-	// Address is host:port.
+	// Address is an IP address and a port.
 	Address string
 	// TLS is nil for plain HTTP. The pool clones nothing: it must not change.
 	TLS *tls.Config
@@ -57,11 +61,9 @@ type Conn struct {
 // end of a deregistration delay can cut what is still in flight.
 type Pool struct {
 	cfg    Config // without what tuned has
+	to     netip.AddrPort
 	tuned  atomic.Pointer[tuning]
 	shards []shard
-	// gone ends with CloseAll.
-	gone context.Context
-	end  context.CancelFunc
 
 	mu     sync.Mutex
 	open   map[*Conn]struct{}
@@ -87,7 +89,7 @@ type shard struct {
 func NewPool(cfg Config) *Pool {
 	n := max(cfg.Shards, 1)
 	p := &Pool{cfg: cfg, shards: make([]shard, n), open: map[*Conn]struct{}{}}
-	p.gone, p.end = context.WithCancel(context.Background())
+	p.to, _ = netip.ParseAddrPort(cfg.Address)
 	p.Tune(cfg.ConnectTimeout, cfg.IdleTimeout, cfg.IdleConnections)
 	return p
 }
@@ -149,65 +151,75 @@ func (p *Pool) Put(shardHint uint32, c *Conn, now time.Time) {
 
 // Discard closes the connection.
 func (p *Pool) Discard(c *Conn) {
-	p.mu.Lock()
-	delete(p.open, c)
-	p.mu.Unlock()
+	p.remove(c)
 	_ = c.Close()
 }
 
 // Dial opens a connection. The error wraps one of the Err values above.
-func (p *Pool) Dial(ctx context.Context) (*Conn, error) {
-	p.mu.Lock()
-	closed := p.closed
-	p.mu.Unlock()
-	if closed {
-		return nil, ErrClosed
+func (p *Pool) Dial() (*Conn, error) {
+	if !p.to.IsValid() {
+		return nil, fmt.Errorf("%w: %q is no address", ErrConnect, p.cfg.Address)
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(p.gone, cancel)()
-	d := net.Dialer{Timeout: p.tuned.Load().connectTimeout, KeepAlive: -1}
-	nc, err := d.DialContext(ctx, "tcp", p.cfg.Address)
-	tcp, _ := nc.(*net.TCPConn)
-	switch {
-	case err != nil:
-		err = fmt.Errorf("%w: %w", classify(err, ErrConnect, ErrConnectTimeout), err)
-	case p.cfg.TLS != nil:
-		nc, err = p.handshake(ctx, nc)
-	}
-	if err != nil && p.gone.Err() != nil {
-		return nil, ErrClosed
-	}
+	dialing, err := socket.Dial(p.to)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrConnect, err)
 	}
-	c := &Conn{Conn: wire.NewConn(nc, tcp)}
-	p.mu.Lock()
-	if closed = p.closed; !closed {
-		p.open[c] = struct{}{}
-	}
-	p.mu.Unlock()
-	if closed {
+	// From here on CloseAll ends it.
+	c := &Conn{Conn: wire.NewConn(dialing.Conn, dialing.Conn)}
+	if !p.add(c) {
 		_ = c.Close()
 		return nil, ErrClosed
+	}
+	sock, err := dialing.Connected(p.tuned.Load().connectTimeout)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", classify(err, ErrConnect, ErrConnectTimeout), err)
+	} else if p.cfg.TLS != nil {
+		err = p.secure(c, sock)
+	}
+	if err != nil {
+		if !p.remove(c) {
+			err = ErrClosed
+		}
+		return nil, err
 	}
 	return c, nil
 }
 
-func (p *Pool) handshake(ctx context.Context, nc net.Conn) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, p.cfg.TLSHandshakeTimeout)
-	defer cancel()
-	tc := tls.Client(nc, p.cfg.TLS)
-	if err := tc.HandshakeContext(ctx); err != nil {
-		_ = nc.Close()
-		return nil, fmt.Errorf("%w: %w", classify(err, ErrTLS, ErrTLSTimeout), err)
+// secure makes c a TLS connection.
+func (p *Pool) secure(c *Conn, sock *socket.Conn) error {
+	_ = sock.SetDeadline(time.Now().Add(p.cfg.TLSHandshakeTimeout))
+	tc := tls.Client(sock, p.cfg.TLS)
+	if err := tc.HandshakeContext(context.Background()); err != nil {
+		_ = sock.Close()
+		return fmt.Errorf("%w: %w", classify(err, ErrTLS, ErrTLSTimeout), err)
 	}
-	return tc, nil
+	_ = sock.SetDeadline(time.Time{})
+	p.mu.Lock() // CloseAll reads c.Conn
+	c.Conn = wire.NewConn(tc, sock)
+	p.mu.Unlock()
+	return nil
+}
+
+// add counts a connection as open, unless the target is gone.
+func (p *Pool) add(c *Conn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.closed {
+		p.open[c] = struct{}{}
+	}
+	return !p.closed
+}
+
+// remove is the opposite of add; false when the target is gone.
+func (p *Pool) remove(c *Conn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.open, c)
+	return !p.closed
 }
 
 func classify(err, broken, late error) error {
-	var ne net.Error
-	if errors.Is(err, context.DeadlineExceeded) || (errors.As(err, &ne) && ne.Timeout()) {
+	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, unix.ETIMEDOUT) {
 		return late
 	}
 	return broken
@@ -225,13 +237,15 @@ func (p *Pool) CloseIdle() {
 // CloseAll closes every connection, in use, being made or idle, and lets no new one be
 // opened: the target is gone. Exchanges in flight end with an error.
 func (p *Pool) CloseAll() {
-	p.end()
 	p.mu.Lock()
 	p.closed = true
-	open := p.open
-	p.open = map[*Conn]struct{}{}
+	var open []*wire.Conn
+	for c := range p.open {
+		open = append(open, c.Conn)
+	}
+	clear(p.open)
 	p.mu.Unlock()
-	for c := range open {
+	for _, c := range open {
 		_ = c.Close()
 	}
 }

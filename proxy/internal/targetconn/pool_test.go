@@ -1,13 +1,13 @@
 package targetconn_test
 
 import (
-	"context"
 	"errors"
 	"net"
 	"testing"
 	"time"
 
 	"github.com/evenkeel/evenkeel/proxy/internal/targetconn"
+	"github.com/evenkeel/evenkeel/test/harness"
 )
 
 // listen runs a target that accepts connections and hands them over.
@@ -40,7 +40,7 @@ func newPool(address string, idle int) *targetconn.Pool {
 
 func dial(t *testing.T, p *targetconn.Pool) *targetconn.Conn {
 	t.Helper()
-	c, err := p.Dial(context.Background())
+	c, err := p.Dial()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func TestCloseAllCutsWhatIsInUse(t *testing.T) {
 	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, net.ErrClosed) {
 		t.Fatalf("Read() error = %v, want net.ErrClosed", err)
 	}
-	if _, err := p.Dial(context.Background()); !errors.Is(err, targetconn.ErrClosed) {
+	if _, err := p.Dial(); !errors.Is(err, targetconn.ErrClosed) {
 		t.Fatalf("Dial() error = %v, want ErrClosed", err)
 	}
 }
@@ -129,12 +129,12 @@ func TestDialTellsRefusedFromLate(t *testing.T) {
 	}
 	address := ln.Addr().String()
 	_ = ln.Close()
-	if _, err := newPool(address, 1).Dial(context.Background()); !errors.Is(err, targetconn.ErrConnect) {
+	if _, err := newPool(address, 1).Dial(); !errors.Is(err, targetconn.ErrConnect) {
 		t.Fatalf("Dial() error = %v, want ErrConnect", err)
 	}
-	ctx, cancel := context.WithDeadline(context.Background(), time.Now().Add(-time.Second))
-	defer cancel()
-	if _, err := newPool(address, 1).Dial(ctx); !errors.Is(err, targetconn.ErrConnectTimeout) {
+	p := newPool(harness.Unanswered(t), 1)
+	p.Tune(50*time.Millisecond, time.Minute, 1)
+	if _, err := p.Dial(); !errors.Is(err, targetconn.ErrConnectTimeout) {
 		t.Fatalf("Dial() error = %v, want ErrConnectTimeout", err)
 	}
 }

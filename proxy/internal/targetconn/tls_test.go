@@ -1,7 +1,6 @@
 package targetconn_test
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -174,7 +173,7 @@ func TestDialTellsWhyThereIsNoTLS(t *testing.T) {
 				c.target(nc)
 				_, _ = io.Copy(io.Discard, nc) // until the other side closes
 			}()
-			_, err := p.Dial(t.Context())
+			_, err := p.Dial()
 			if !errors.Is(err, c.want) || errors.Is(err, c.not) || errors.Is(err, targetconn.ErrConnect) {
 				t.Errorf("Dial() error = %v, want %v", err, c.want)
 			}
@@ -183,29 +182,6 @@ func TestDialTellsWhyThereIsNoTLS(t *testing.T) {
 			}
 			<-closed
 		})
-	}
-}
-
-// TestDialEndsWithItsExchange has the client leave while the target is silent.
-func TestDialEndsWithItsExchange(t *testing.T) {
-	address, conns := listen(t)
-	_, client := secure(t)
-	p := newTLSPool(address, client, time.Minute)
-	gone, leave := context.WithCancel(t.Context())
-	go func() {
-		nc := <-conns
-		defer nc.Close()
-		_, _ = nc.Read(make([]byte, 1)) // the handshake has begun
-		leave()
-		_, _ = io.Copy(io.Discard, nc)
-	}()
-	if _, err := p.Dial(gone); !errors.Is(err, targetconn.ErrTLS) || !errors.Is(err, context.Canceled) {
-		t.Errorf("Dial() error = %v, want ErrTLS and context.Canceled", err)
-	}
-	late, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
-	defer cancel()
-	if _, err := p.Dial(late); !errors.Is(err, targetconn.ErrConnectTimeout) {
-		t.Errorf("Dial() error = %v, want ErrConnectTimeout", err)
 	}
 }
 
@@ -222,7 +198,7 @@ func TestCloseAllRefusesWhatIsBeingDialled(t *testing.T) {
 		_ = tls.Server(nc, targetConfig).Handshake()
 		_, _ = io.Copy(io.Discard, nc)
 	}()
-	if _, err := p.Dial(t.Context()); !errors.Is(err, targetconn.ErrClosed) {
+	if _, err := p.Dial(); !errors.Is(err, targetconn.ErrClosed) {
 		t.Errorf("Dial() error = %v, want ErrClosed", err)
 	}
 	if n := p.Open(); n != 0 {

@@ -10,49 +10,31 @@ import (
 	"net"
 	"os"
 	"sync/atomic"
-	"syscall"
 	"time"
+
+	"github.com/evenkeel/evenkeel/proxy/internal/socket"
 )
 
 // Conn is a connection to a client or a target, plain or TLS. One goroutine reads and one
 // writes at a time; Close may come from anywhere.
 type Conn struct {
-	// nc carries plain bytes: the TCP connection itself, or TLS over it.
+	// nc carries plain bytes: the socket itself, or TLS over it.
 	nc net.Conn
-	// tcp is the connection below TLS. It is nil for a connection that is no socket (a pipe
-	// in a test), which then is read the ordinary way.
-	tcp *net.TCPConn
-	raw syscall.RawConn
-	tls bool
+	// sock is the socket. It is nil for a connection that has none (a pipe in a test), which
+	// then is read the ordinary way.
+	sock *socket.Conn
+	tls  bool
 
 	// The deadlines in force, as nanoseconds since the epoch. See ExtendRead.
 	readUntil, writeUntil atomic.Int64
 
-	// What readReady and peek, which the runtime calls with the descriptor, work on.
-	pool    *BufferPool
-	buffer  *Buffer
-	n       int
-	err     error
-	readFn  func(fd uintptr) bool
-	peekFn  func(fd uintptr)
-	peeked  Look
-	one     [1]byte
-	spliceR io.LimitedReader
+	one [1]byte
 }
 
-// NewConn wraps nc; tcp is the socket below it, which is nc itself when there is no TLS.
-func NewConn(nc net.Conn, tcp *net.TCPConn) *Conn {
-	c := &Conn{nc: nc, tcp: tcp}
-	_, plain := nc.(*net.TCPConn)
-	c.tls = !plain
-	if tcp != nil {
-		if raw, err := tcp.SyscallConn(); err == nil {
-			c.raw = raw
-			c.readFn = c.readReady
-			c.peekFn = c.peek
-		}
-	}
-	return c
+// NewConn wraps nc; sock is the socket below it, which is nc itself when there is no TLS.
+func NewConn(nc net.Conn, sock *socket.Conn) *Conn {
+	_, plain := nc.(*socket.Conn)
+	return &Conn{nc: nc, sock: sock, tls: !plain}
 }
 
 // Read reads into p, waiting for the deadline of ExtendRead at the longest.
@@ -61,22 +43,36 @@ func (c *Conn) Read(p []byte) (int, error) { return c.nc.Read(p) }
 // Write writes p whole, waiting for the deadline of ExtendWrite at the longest.
 func (c *Conn) Write(p []byte) (int, error) { return c.nc.Write(p) }
 
+// WriteParts writes up to three pieces, in one system call where Plain.
+func (c *Conn) WriteParts(parts ...[]byte) (int64, error) {
+	if c.Plain() {
+		return c.sock.WriteParts(parts...)
+	}
+	written := int64(0)
+	for _, p := range parts {
+		n, err := c.nc.Write(p)
+		if written += int64(n); err != nil {
+			return written, err
+		}
+	}
+	return written, nil
+}
+
 // Close closes the connection; what waits in Read or Write ends with net.ErrClosed.
 func (c *Conn) Close() error { return c.nc.Close() }
 
 // Reset closes the connection so that the peer sees that it broke off. TLS is not ended
 // first: saying so to a peer that takes nothing would be waited for.
 func (c *Conn) Reset() {
-	if c.tcp == nil {
+	if c.sock == nil {
 		_ = c.Close()
 		return
 	}
-	_ = c.tcp.SetLinger(0)
-	_ = c.tcp.Close()
+	c.sock.Reset()
 }
 
 // Plain reports whether there is no TLS on the connection, so that bodies can be spliced.
-func (c *Conn) Plain() bool { return !c.tls && c.tcp != nil }
+func (c *Conn) Plain() bool { return !c.tls && c.sock != nil }
 
 // NetConn returns the connection that carries plain bytes.
 func (c *Conn) NetConn() net.Conn { return c.nc }
@@ -84,7 +80,7 @@ func (c *Conn) NetConn() net.Conn { return c.nc }
 // FirstRead waits until the peer sends and returns what came in a buffer from pool. While
 // it waits it holds no buffer, which is what makes an idle connection cheap.
 func (c *Conn) FirstRead(pool *BufferPool) (*Buffer, int, error) {
-	if c.tls || c.raw == nil {
+	if !c.Plain() {
 		// Below TLS there is no telling decrypted bytes from none without reading, so one byte
 		// is read into the connection itself and the rest of its record after it.
 		n, err := c.nc.Read(c.one[:])
@@ -95,106 +91,66 @@ func (c *Conn) FirstRead(pool *BufferPool) (*Buffer, int, error) {
 		b.Bytes[0] = c.one[0]
 		return b, 1, nil
 	}
-	c.pool, c.buffer, c.n, c.err = pool, nil, 0, nil
-	err := c.raw.Read(c.readFn)
-	b, n := c.buffer, c.n
-	c.pool, c.buffer = nil, nil
-	if err == nil {
-		err = c.err
-	}
-	if err == nil && n == 0 {
-		err = io.EOF
-	}
-	if err != nil && b != nil {
+	for {
+		if err := c.sock.AwaitRead(); err != nil {
+			return nil, 0, err
+		}
+		b := pool.Get()
+		n, again, err := c.sock.TryRead(b.Bytes)
+		if n > 0 {
+			return b, n, nil
+		}
 		pool.Put(b)
-		b, n = nil, 0
+		if !again {
+			return nil, 0, err
+		}
 	}
-	return b, n, err
 }
 
-// readReady is called by the runtime when the socket may be readable; false asks to be
-// called again when it is.
-func (c *Conn) readReady(fd uintptr) bool {
-	if c.buffer == nil {
-		c.buffer = c.pool.Get()
+// EarlyRead is FirstRead of what has come already; no buffer when there is nothing, or an end
+// that FirstRead will find. Below TLS it finds nothing.
+func (c *Conn) EarlyRead(pool *BufferPool) (*Buffer, int) {
+	if !c.Plain() || !c.sock.Promising() {
+		return nil, 0
 	}
-	for {
-		n, err := syscall.Read(int(fd), c.buffer.Bytes)
-		switch {
-		case errors.Is(err, syscall.EINTR):
-			continue
-		case errors.Is(err, syscall.EAGAIN):
-			c.pool.Put(c.buffer)
-			c.buffer = nil
-			return false
-		case err != nil:
-			c.err = os.NewSyscallError("read", err)
-			return true
-		}
-		c.n = n
-		return true
+	b := pool.Get()
+	if n, _, _ := c.sock.TryRead(b.Bytes); n > 0 {
+		return b, n
 	}
+	pool.Put(b)
+	return nil, 0
 }
+
+// Park has f called once when FirstRead would return, and returns true; false when that would be
+// at once or cannot be told, as below TLS. f must not wait for anything.
+func (c *Conn) Park(f func()) bool { return c.Plain() && c.sock.Park(f) }
 
 // Look is what Peek saw.
-type Look uint8
+type Look = socket.Look
 
 // What a peek can see.
 const (
 	// Quiet: open, and nothing to read.
-	Quiet Look = iota
+	Quiet = socket.Quiet
 	// Waiting: bytes wait to be read.
-	Waiting
+	Waiting = socket.Waiting
 	// Gone: the peer has closed its side or the connection is broken.
-	Gone
+	Gone = socket.Gone
 )
 
 // Peek looks at the socket without blocking and without taking anything from it. On TLS
 // it sees records, not what is in them.
 func (c *Conn) Peek() Look {
-	if c.raw == nil {
+	if c.sock == nil {
 		return Quiet
 	}
-	c.peeked = Gone
-	if err := c.raw.Control(c.peekFn); err != nil {
-		return Gone
-	}
-	return c.peeked
-}
-
-// peek is called with the descriptor.
-func (c *Conn) peek(fd uintptr) {
-	for {
-		n, err := recvPeek(fd, c.one[:])
-		switch {
-		case errors.Is(err, syscall.EINTR):
-			continue
-		case errors.Is(err, syscall.EAGAIN):
-			c.peeked = Quiet
-		case err == nil && n > 0:
-			c.peeked = Waiting
-			if hungUp(fd) {
-				c.peeked = Gone // behind the bytes that wait, which TLS ends with, comes the end
-			}
-		}
-		return
-	}
+	return c.sock.Peek()
 }
 
 // AwaitGone waits until the peer has closed its side or the connection is broken, and returns
 // true; false when the read deadline passes first. It takes nothing from the socket, and
-// nobody else may read or Peek meanwhile. Of what is no socket it cannot tell.
-func (c *Conn) AwaitGone() bool {
-	if c.raw == nil {
-		return false
-	}
-	err := c.raw.Read(func(fd uintptr) bool {
-		c.peeked = Gone
-		c.peek(fd)
-		return c.peeked == Gone
-	})
-	return !Timeout(err)
-}
+// nobody else may read meanwhile. Of what is no socket it cannot tell.
+func (c *Conn) AwaitGone() bool { return c.sock != nil && c.sock.AwaitGone() }
 
 // LimitWrite is LimitRead for writing.
 func (c *Conn) LimitWrite(until time.Time) {
@@ -276,9 +232,7 @@ func (c *Conn) SpliceFrom(src *Conn, n int64, silence, slow time.Duration) (int6
 	written := now.Add(2 * max(silence, slow))
 	src.LimitRead(now.Add(silence))
 	c.LimitWrite(written)
-	c.spliceR = io.LimitedReader{R: src.nc, N: n}
-	moved, err := c.tcp.ReadFrom(&c.spliceR)
-	c.spliceR.R = nil
+	moved, err := c.sock.SpliceFrom(src.sock, n)
 	if moved > 0 && Timeout(err) && time.Now().Before(written) {
 		err = nil // src was not silent, and the pipe is empty
 	}
@@ -290,10 +244,7 @@ func (c *Conn) SpliceFrom(src *Conn, n int64, silence, slow time.Duration) (int6
 // twice slow, as with SpliceFrom.
 func (c *Conn) SendFile(f *os.File, n int64, slow time.Duration) (int64, error) {
 	c.LimitWrite(time.Now().Add(2 * slow))
-	c.spliceR = io.LimitedReader{R: f, N: n}
-	sent, err := c.tcp.ReadFrom(&c.spliceR)
-	c.spliceR.R = nil
-	return sent, err
+	return c.sock.SendFile(f, n)
 }
 
 // CloseWrite sends FIN, on TLS behind close_notify, and leaves reading open.
@@ -303,8 +254,8 @@ func (c *Conn) CloseWrite() error {
 		return nil
 	}
 	err := w.CloseWrite()
-	if c.tls && c.tcp != nil {
-		err = errors.Join(err, c.tcp.CloseWrite())
+	if c.tls && c.sock != nil {
+		err = errors.Join(err, c.sock.CloseWrite())
 	}
 	return err
 }

@@ -7,13 +7,24 @@ import (
 	"testing"
 	"time"
 
+	"github.com/evenkeel/evenkeel/proxy/internal/socket"
 	"github.com/evenkeel/evenkeel/proxy/internal/wire"
 )
 
 // pair returns two ends of one TCP connection: a wrapped one and its peer.
 func pair(t testing.TB) (*wire.Conn, *net.TCPConn) {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	sock, peer := socketPair(t)
+	return wire.NewConn(sock, sock), peer
+}
+
+func socketPair(t testing.TB) (*socket.Conn, *net.TCPConn) {
+	t.Helper()
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := socket.NewListener(tcp.(*net.TCPListener))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,13 +33,12 @@ func pair(t testing.TB) (*wire.Conn, *net.TCPConn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	nc, err := ln.Accept()
+	sock, err := ln.Accept()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = nc.Close(); _ = peer.Close() })
-	tcp := nc.(*net.TCPConn)
-	return wire.NewConn(tcp, tcp), peer.(*net.TCPConn)
+	t.Cleanup(func() { _ = sock.Close(); _ = peer.Close() })
+	return sock, peer.(*net.TCPConn)
 }
 
 func write(t testing.TB, c net.Conn, s string) {

@@ -3,7 +3,6 @@ package wire_test
 import (
 	"crypto/tls"
 	"errors"
-	"net"
 	"os"
 	"testing"
 	"time"
@@ -19,19 +18,18 @@ func tlsPair(t *testing.T) (*wire.Conn, *tls.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	below, peer := pair(t)
+	below, peer := socketPair(t)
 	server := tls.Server(peer, &tls.Config{Certificates: []tls.Certificate{cert}})
 	served := make(chan error, 1)
 	go func() { served <- server.Handshake() }()
-	tcp := below.NetConn().(*net.TCPConn)
-	client := tls.Client(tcp, &tls.Config{InsecureSkipVerify: true})
+	client := tls.Client(below, &tls.Config{InsecureSkipVerify: true})
 	if err := client.Handshake(); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-served; err != nil {
 		t.Fatal(err)
 	}
-	return wire.NewConn(client, tcp), server
+	return wire.NewConn(client, below), server
 }
 
 func selfSigned(t *testing.T) (certPEM, keyPEM []byte) {
