@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"path/filepath"
 	"syscall"
 
@@ -26,11 +27,21 @@ errors changes nothing and is logged; a good one takes effect without cutting a 
 SIGUSR1 opens the log files anew, after a rotation has moved them away.
 
 SIGTERM and SIGINT drain: no new connections, what is in flight is finished, at most for the
-longest deregistration delay. A second signal ends at once, with exit status 1.`
+longest deregistration delay. A second signal ends at once, with exit status 1.
+
+GOMEMLIMIT, GOGC and GOMAXPROCS in the environment are the Go runtime's; GOGC is 200 here unless
+it is given.`
 }
+
+// garbage is how much the heap grows before it is collected, in percent of what is in use: there
+// is little in use, and every TLS handshake adds to it. GOGC in the environment goes before it.
+const garbage = 200
 
 // Run serves until a signal ends it.
 func (c serveCommand) Run(s *streams) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(garbage)
+	}
 	logger := c.logger(s.err)
 	signals, stop := receive()
 	defer stop()
