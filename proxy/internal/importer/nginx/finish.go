@@ -12,7 +12,7 @@ import (
 // process reads what holds for the whole process.
 func (c *converter) process(root *scope) {
 	if events := root.lastOwn("events"); events != nil {
-		events.NotNeeded("every connection is a goroutine")
+		events.NotNeeded("one process uses every core, and has as many connections as descriptors")
 	}
 	for _, d := range root.list {
 		if d.Name == "include" || d.Name == "http" || d.Name == "events" {

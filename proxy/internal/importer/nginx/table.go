@@ -23,7 +23,7 @@ func Table() importer.Table {
 		"listen":      {Usually: importer.Mapped, Key: "load_balancer.listeners[].port", Note: "with protocol, proxy.bind and ip_address_type"},
 		"server_name": {Usually: importer.Mapped, Key: "load_balancer.listeners[].rules[].conditions[].host_header"},
 		"include":     {Usually: importer.NotNeeded, Note: "what it includes is read, within the folder of the imported file"},
-		"events":      {Usually: importer.NotNeeded, Note: "every connection is a goroutine"},
+		"events":      {Usually: importer.NotNeeded, Note: "one process uses every core, and has as many connections as descriptors"},
 		"stream":      {Usually: importer.NotMapped, Note: "only HTTP is balanced: keep a TCP balancer for it"},
 		"mail":        {Usually: importer.NotMapped, Note: "only HTTP is balanced: keep a mail proxy for it"},
 		"http2":       {Usually: importer.Mapped, Key: "load_balancer.attributes.http2"},
