@@ -22,7 +22,7 @@ func report(all results, rounds int, length time.Duration) string {
 		fmt.Fprintf(&b, "| %s: %s | %s | %s | %s | %.2f | %.2f | %s | %s |\n", r.c.name, r.c.title,
 			cell(r.micros, "nginx"), cell(r.micros, "haproxy"), cell(r.micros, "evenkeel"), r.against, r.c.bar, cell(r.micros, "caddy"), cell(r.micros, "floor"))
 	}
-	b.WriteString("\nRequests per second, and the time that 99 % of them take at most, in the same rounds (a proxy that takes all that load and target can give is not busy all the time):\n\n" +
+	b.WriteString("\nRequests per second, and the time that 99 % of them take at most, in the same rounds (a proxy that takes all that load and target can give is not busy all the time; in j, evenkeel ends a connection after 10,000 requests, as an ALB does, and h2load makes no new one):\n\n" +
 		"| case | nginx | HAProxy | evenkeel |\n|---|---:|---:|---:|\n")
 	for _, r := range all.cases {
 		fmt.Fprintf(&b, "| %s |", r.c.name)
