@@ -54,6 +54,9 @@ func (p *poller) watch(d *descriptor, want uint32) error {
 	}
 	e := unix.EpollEvent{Events: want | unix.EPOLLET, Fd: int32(d.fd), Pad: d.id}
 	if errno := epollCtl(p.fd, op, d.fd, &e); errno != 0 {
+		if op == unix.EPOLL_CTL_ADD {
+			p.slot(d.fd).Store(nil) // forget is for those that are watched
+		}
 		return os.NewSyscallError("epoll_ctl", errno)
 	}
 	d.watched.Store(want)

@@ -1,6 +1,8 @@
 package socket
 
 import (
+	"errors"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -60,14 +62,14 @@ func (p pipe) close() {
 // SpliceFrom moves up to n bytes from src to c inside the kernel. It ends early without an
 // error when src does. What is on its way when c breaks or its deadline passes is lost.
 func (c *Conn) SpliceFrom(src *Conn, n int64) (moved int64, err error) {
+	p, err := takePipe()
+	if err != nil {
+		return c.copyFrom(src, n) // out of descriptors: what is open goes on
+	}
 	src.in.busy.Lock()
 	defer src.in.busy.Unlock()
 	c.out.busy.Lock()
 	defer c.out.busy.Unlock()
-	p, err := takePipe()
-	if err != nil {
-		return 0, err
-	}
 	for moved < n {
 		in, err := src.spliceTo(p, n-moved)
 		if err != nil || in == 0 {
@@ -82,6 +84,14 @@ func (c *Conn) SpliceFrom(src *Conn, n int64) (moved int64, err error) {
 	}
 	p.keep()
 	return moved, nil
+}
+
+// copyFrom is SpliceFrom outside the kernel.
+func (c *Conn) copyFrom(src *Conn, n int64) (moved int64, err error) {
+	if moved, err = io.CopyN(c, src, n); errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return moved, err
 }
 
 // spliceTo moves what there is to read, up to n bytes, to an empty pipe; none at the end.
