@@ -30,12 +30,16 @@ type side struct {
 	wake   chan struct{}
 	resume func()
 
-	// until is the deadline in nanoseconds since the epoch, 0 for none; armed is when timer
-	// fires, 0 for never. A deadline that nobody waits for needs no timer, and one that is
+	// until is the deadline by clock, 0 for none; armed is when timer fires, 0 for never. A deadline that nobody waits for needs no timer, and one that is
 	// moved further out leaves it alone. descriptor.mu is held where they change.
 	until, armed atomic.Int64
 	timer        *time.Timer
 }
+
+var start = time.Now()
+
+// clock is the process's own, in nanoseconds, which nobody sets: a deadline is no time of day.
+func clock() int64 { return int64(time.Since(start)) }
 
 // begin says that somebody is about to try, and reports whether that is worth it.
 func (s *side) begin() bool { return s.state.Swap(quiet) == ready }
@@ -127,8 +131,9 @@ func (s *side) limit(d *descriptor, t time.Time) {
 		s.expired.Store(false)
 		return
 	}
-	s.until.Store(t.UnixNano())
-	if time.Until(t) <= 0 {
+	left := time.Until(t)
+	s.until.Store(max(clock()+int64(left), 1))
+	if left <= 0 {
 		s.expired.Store(true)
 		s.rouse()
 		return
@@ -145,7 +150,7 @@ func (s *side) arm(d *descriptor) {
 		return
 	}
 	until := s.until.Load()
-	left := max(time.Until(time.Unix(0, until)), 0)
+	left := time.Duration(max(until-clock(), 0))
 	s.armed.Store(until)
 	if s.timer == nil {
 		s.timer = time.AfterFunc(left, func() {
@@ -164,7 +169,7 @@ func (s *side) fire(d *descriptor) {
 	until := s.until.Load()
 	switch {
 	case until == 0:
-	case time.Now().UnixNano() >= until:
+	case clock() >= until:
 		s.expired.Store(true)
 		s.rouse()
 	case s.state.Load() == awaited:
