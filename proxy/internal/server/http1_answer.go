@@ -31,10 +31,7 @@ func (c *http1Conn) WriteHead(r *exchange.Response, body []byte, more bool) erro
 	b := wire.Heads.Get()
 	defer wire.Heads.Put(b)
 	out := appendHead(b.Bytes[:0], r)
-	now := c.x.Record.Answered // a moment ago
-	if now.IsZero() {
-		now = time.Now()
-	}
+	now := time.Now() // Answered may be long ago: of a head that came slowly, behind an interim answer
 
 	if r.Status == 101 {
 		out = append(out, "Connection: upgrade\r\n\r\n"...)
