@@ -27,6 +27,8 @@ const (
 	// spliceChunk bounds what moves under one deadline: a client must take that much within
 	// two idle timeouts.
 	spliceChunk = 128 << 10
+	// takenAtOnce is what the kernel takes of a request without waiting for the target.
+	takenAtOnce = wire.HeadSize
 )
 
 // errInterim: the target sent nothing but 1xx.
@@ -150,6 +152,9 @@ func (s *session) write(out []byte, more bool) error {
 	s.x.Record.Dispatched = s.began
 	s.conn.ExtendWrite(s.x.Record.Dispatched, s.sendTimeout())
 	n, err := s.conn.Write(out)
+	if len(out) > takenAtOnce {
+		s.began = time.Now()
+	}
 	if wire.Timeout(err) {
 		return err
 	}
@@ -258,7 +263,7 @@ func (s *session) growInput() bool {
 // fill reads more of the head into in.
 func (s *session) fill(began time.Time) error {
 	timeout := s.readTimeout()
-	now := s.x.Record.Dispatched
+	now := began
 	for {
 		if end := began.Add(timeout); end.Sub(now) <= goneCheck+goneCheck/4 {
 			s.conn.LimitRead(end) // another look at the client would be the timeout's delay

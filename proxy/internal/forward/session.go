@@ -44,7 +44,7 @@ type session struct {
 	tries tries
 	// fresh asks for a new connection; kept says that the present one served others before.
 	fresh, kept bool
-	// began is when this connection was there, latest when its target was last heard of.
+	// began is when the request went out on this connection, latest when its target was last heard of.
 	began, latest time.Time
 	// unsent says that nothing of the request went out.
 	unsent bool

@@ -1,6 +1,7 @@
 package forward
 
 import (
+	"io"
 	"net"
 	"testing"
 	"testing/synctest"
@@ -42,4 +43,32 @@ func TestSilentTarget(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestSlowlyTakenRequest gives a target that takes its time over a large request as long for the
+// answer as any other.
+func TestSlowlyTakenRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		defer far.Close()
+		defer near.Close()
+		request := make([]byte, 2*takenAtOnce)
+		go func() {
+			time.Sleep(50 * time.Second)
+			_, _ = io.ReadFull(far, make([]byte, len(request)))
+			time.Sleep(50 * time.Second)
+			_, _ = far.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
+		}()
+		x := &exchange.Exchange{Client: waiter{}}
+		x.Request.Method = []byte("GET")
+		s := newSession(nil, x, nil, &target.Config{ReadTimeout: time.Minute, SendTimeout: time.Minute}, nil, stickiness{})
+		s.conn = &targetconn.Conn{Conn: wire.NewConn(near, nil)}
+		s.began = time.Now()
+		if err := s.write(request, false); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.receive(); err != nil {
+			t.Errorf("got %v for an answer in time", err)
+		}
+	})
 }
