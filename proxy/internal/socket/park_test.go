@@ -1,0 +1,68 @@
+package socket_test
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/evenkeel/evenkeel/proxy/internal/socket"
+)
+
+// TestPark has what ends a wait come while it begins: whoever parked is called once, and finds out
+// why.
+func TestPark(t *testing.T) {
+	ln := listen(t)
+	for _, c := range []struct {
+		name   string
+		happen func(parked, peer *socket.Conn)
+		want   error
+	}{
+		{"data", func(_, peer *socket.Conn) { _, _ = peer.Write([]byte("x")) }, nil},
+		{"end", func(_, peer *socket.Conn) { _ = peer.Close() }, io.EOF},
+		{"close", func(parked, _ *socket.Conn) { _ = parked.Close() }, net.ErrClosed},
+		{"reset", func(parked, _ *socket.Conn) { parked.Reset() }, net.ErrClosed},
+		{"expired", func(parked, _ *socket.Conn) { _ = parked.SetReadDeadline(time.Unix(1, 0)) }, os.ErrDeadlineExceeded},
+		{"deadline", func(parked, _ *socket.Conn) { _ = parked.SetReadDeadline(time.Now().Add(time.Millisecond)) }, os.ErrDeadlineExceeded},
+		{"nearer deadline", func(parked, _ *socket.Conn) {
+			_ = parked.SetReadDeadline(time.Now().Add(time.Hour))
+			_ = parked.SetReadDeadline(time.Now().Add(time.Millisecond))
+		}, os.ErrDeadlineExceeded},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for range 200 {
+				peer := dial(t, ln)
+				parked, err := ln.Accept()
+				if err != nil {
+					t.Fatal(err)
+				}
+				p := make([]byte, 2)
+				if _, again, err := parked.TryRead(p); !again || err != nil {
+					t.Fatalf("TryRead() = %v, %v of nothing", again, err)
+				}
+				called := make(chan struct{}, 2)
+				var both sync.WaitGroup
+				both.Go(func() { c.happen(parked, peer) })
+				if !parked.Park(func() { called <- struct{}{} }) {
+					called <- struct{}{}
+				}
+				select {
+				case <-called:
+				case <-time.After(10 * time.Second):
+					t.Fatal("nobody calls")
+				}
+				if _, err := parked.Read(p); !errors.Is(err, c.want) {
+					t.Fatalf("Read() error = %v, want %v", err, c.want)
+				}
+				both.Wait()
+				_, _ = parked.Close(), peer.Close()
+				if len(called) > 0 {
+					t.Fatal("called twice")
+				}
+			}
+		})
+	}
+}
