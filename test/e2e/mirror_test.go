@@ -3,6 +3,7 @@
 package e2e_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -44,7 +45,13 @@ func newMirrorAt(t *testing.T, name, address string) *mirror {
 	t.Helper()
 	l := listenAt(t, address)
 	m := &mirror{name: name, port: l.Addr().(*net.TCPAddr).Port}
-	s := &http.Server{Handler: m}
+	s := &http.Server{Handler: m, ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+		// What nobody takes is not to keep a busy machine busy filling the kernel's buffers.
+		if tcp, ok := c.(*net.TCPConn); ok {
+			_ = tcp.SetWriteBuffer(64 << 10)
+		}
+		return ctx
+	}}
 	go s.Serve(l)
 	t.Cleanup(func() { _ = s.Close() })
 	return m
