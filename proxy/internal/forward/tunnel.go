@@ -99,13 +99,13 @@ func (p *pipe) join(client, target *wire.Conn, rest []byte) {
 // copy moves bytes from src to dst until src ends, and then ends dst's other direction. A
 // side that breaks takes both with it.
 func (p *pipe) copy(dst, src *wire.Conn, moved *atomic.Int64) {
-	now := time.Now()
 	for {
+		now := time.Now() // dst may have taken its time
 		src.ExtendRead(now, p.idle)
 		b, n, err := src.FirstRead(wire.Heads)
 		if err != nil {
 			if wire.Timeout(err) {
-				if now = time.Now(); now.Sub(time.Unix(0, p.last.Load())) < p.idle {
+				if time.Since(time.Unix(0, p.last.Load())) < p.idle {
 					continue // the other direction is alive
 				}
 				p.silent.Store(true)

@@ -73,6 +73,9 @@ func (c *Conn) TryRead(p []byte) (n int, again bool, err error) {
 		if n == len(p) || c.ended.Load() {
 			c.in.again()
 		}
+		if n == len(p) {
+			c.in.notice(&c.descriptor) // who always finds something never waits
+		}
 		return n, false, nil
 	case errno == unix.EAGAIN:
 		return 0, true, nil

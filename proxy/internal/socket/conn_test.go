@@ -372,6 +372,27 @@ func TestNumbersAreUsedAgain(t *testing.T) {
 	all.Wait()
 }
 
+// TestDeadlineOfAReaderThatNeverWaits has the peer send more than is read, so that there is always
+// something.
+func TestDeadlineOfAReaderThatNeverWaits(t *testing.T) {
+	a, b := pair(t)
+	go func() {
+		for _, err := a.Write(make([]byte, 64<<10)); err == nil; {
+			_, err = a.Write(make([]byte, 64<<10))
+		}
+	}()
+	_ = b.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+	p := make([]byte, 16)
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
+		if _, err := b.Read(p); errors.Is(err, os.ErrDeadlineExceeded) {
+			return
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Error("it reads on for ever")
+}
+
 func TestNothingIsAllocated(t *testing.T) {
 	a, b := pair(t)
 	one, p := []byte("x"), make([]byte, 8)

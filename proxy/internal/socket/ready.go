@@ -30,8 +30,9 @@ type side struct {
 	wake   chan struct{}
 	resume func()
 
-	// until is the deadline by clock, 0 for none; armed is when timer fires, 0 for never. A deadline that nobody waits for needs no timer, and one that is
-	// moved further out leaves it alone. descriptor.mu is held where they change.
+	// until is the deadline by clock, 0 for none; armed is when timer fires, 0 for never. A deadline
+	// that nobody waits for needs no timer, and one that is moved further out leaves it alone.
+	// descriptor.mu is held where they change.
 	until, armed atomic.Int64
 	timer        *time.Timer
 }
@@ -141,6 +142,24 @@ func (s *side) limit(d *descriptor, t time.Time) {
 	s.expired.Store(false)
 	if s.state.Load() == awaited {
 		s.arm(d)
+	}
+}
+
+// overdue reports whether the deadline is over, noticed or not.
+func (s *side) overdue() bool {
+	until := s.until.Load()
+	return until != 0 && clock() >= until
+}
+
+// notice is for who has not waited for the deadline to pass.
+func (s *side) notice(d *descriptor) {
+	if !s.overdue() {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if s.overdue() { // it may have been moved meanwhile
+		s.expired.Store(true)
 	}
 }
 
