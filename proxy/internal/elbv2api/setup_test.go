@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/smithy-go"
@@ -192,9 +193,13 @@ func startWith(t testing.TB, env *spec.Environment, state string) *running {
 func client(url, secret string) *elb.Client {
 	return elb.New(elb.Options{
 		BaseEndpoint: aws.String(url), Region: "eu-west-1", Credentials: credentials.NewStaticCredentialsProvider(keyID, secret, ""),
-		// Nothing is tried twice, so that no refusal is hidden; and no connection is used twice, as
-		// what goes wrong with a kept one would be.
-		RetryMaxAttempts: 1, HTTPClient: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
+		// No refusal is tried twice, or it would be hidden; and no connection is used twice, as what
+		// goes wrong with a kept one would be. On a busy machine the client now and then closes its
+		// own connection in the middle of a long answer.
+		Retryer: retry.NewStandard(func(o *retry.StandardOptions) {
+			o.Retryables = []retry.IsErrorRetryable{retry.RetryableConnectionError{}}
+		}),
+		HTTPClient: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
 	})
 }
 
