@@ -56,16 +56,10 @@ func (c *Conn) Read(p []byte) (int, error) {
 // TryRead reads what there is and waits for nothing; again says that there is nothing yet, and
 // that AwaitRead is to be called. Only one goroutine may do that, and none read otherwise.
 func (c *Conn) TryRead(p []byte) (n int, again bool, err error) {
-	if c.in.expired.Load() {
-		return 0, false, os.ErrDeadlineExceeded
-	}
-	if !c.enter() {
-		return 0, false, net.ErrClosed
+	if ok, err := c.beginTaking(); !ok {
+		return 0, err == nil, err
 	}
 	defer c.leave()
-	if !c.in.begin() {
-		return 0, true, nil
-	}
 	n, errno := read(c.fd, p)
 	switch {
 	case n > 0:

@@ -2,6 +2,7 @@ package socket
 
 import (
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -97,6 +98,22 @@ func (d *descriptor) watch(want uint32) error {
 		defer d.mu.Unlock()
 		return events.watch(d, d.watched.Load()|want)
 	})
+}
+
+// beginTaking is how an attempt to take something begins; leave ends it. It reports false, with no
+// error, when there is nothing to take yet.
+func (d *descriptor) beginTaking() (ok bool, err error) {
+	if d.in.expired.Load() {
+		return false, os.ErrDeadlineExceeded
+	}
+	if !d.enter() {
+		return false, net.ErrClosed
+	}
+	if !d.in.begin() {
+		d.leave()
+		return false, nil
+	}
+	return true, nil
 }
 
 // awaitRead returns when there may be something to take; an end and an error are something.

@@ -83,13 +83,10 @@ func (l *Listener) Accept() (*Conn, error) {
 }
 
 func (l *Listener) tryAccept() (c *Conn, again bool, err error) {
-	if !l.enter() {
-		return nil, false, net.ErrClosed
+	if ok, err := l.beginTaking(); !ok {
+		return nil, err == nil, err
 	}
 	defer l.leave()
-	if !l.in.begin() {
-		return nil, true, nil
-	}
 	for {
 		var sa unix.RawSockaddrAny
 		size := uint32(unix.SizeofSockaddrAny)

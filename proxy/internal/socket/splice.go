@@ -3,7 +3,6 @@ package socket
 import (
 	"errors"
 	"io"
-	"net"
 	"os"
 	"sync"
 
@@ -108,16 +107,10 @@ func (c *Conn) spliceTo(p pipe, n int64) (int64, error) {
 }
 
 func (c *Conn) trySplice(p pipe, n int) (moved int64, again bool, err error) {
-	if c.in.expired.Load() {
-		return 0, false, os.ErrDeadlineExceeded
-	}
-	if !c.enter() {
-		return 0, false, net.ErrClosed
+	if ok, err := c.beginTaking(); !ok {
+		return 0, err == nil, err
 	}
 	defer c.leave()
-	if !c.in.begin() {
-		return 0, true, nil
-	}
 	for {
 		moved, err = unix.Splice(c.fd, nil, p.w, nil, n, unix.SPLICE_F_MOVE|unix.SPLICE_F_NONBLOCK)
 		switch err {

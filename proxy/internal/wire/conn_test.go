@@ -20,20 +20,20 @@ func pair(t testing.TB) (*wire.Conn, *net.TCPConn) {
 
 func socketPair(t testing.TB) (*socket.Conn, *net.TCPConn) {
 	t.Helper()
-	tcp, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ln, err := socket.NewListener(tcp.(*net.TCPListener))
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer ln.Close()
-	peer, err := net.Dial("tcp", ln.Addr().String())
+	dialing, err := socket.Dial(ln.Addr().(*net.TCPAddr).AddrPort())
 	if err != nil {
 		t.Fatal(err)
 	}
-	sock, err := ln.Accept()
+	peer, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sock, err := dialing.Connected(time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
