@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"regexp"
 	"strconv"
+	"strings"
 )
 
 // scaled is what one pick of a target or one match of rules costs, as their number grows.
@@ -19,7 +20,7 @@ func (s scaled) String() string {
 	return fmt.Sprintf("%s  %-35s of %4d: %7.1f ns", scaleCase, s.what, s.count, s.nanos)
 }
 
-var benchmarkLine = regexp.MustCompile(`(?m)^Benchmark(Pick|Match)/(?:([a-z_]+)/)?(\d+)(?:-\d+)?\s+\d+\s+([0-9.]+) ns/op`)
+var benchmarkLine = regexp.MustCompile(`(?m)^Benchmark(Pick|Match)/([a-z_]+)/(\d+)(?:-\d+)?\s+\d+\s+([0-9.]+) ns/op`)
 
 // measureScale runs the benchmarks that picking and routing have beside their code.
 func measureScale(ctx context.Context) ([]scaled, error) {
@@ -38,7 +39,7 @@ func measureScale(ctx context.Context) ([]scaled, error) {
 		if err != nil {
 			return nil, err
 		}
-		what := "rules that no request meets"
+		what := "rules by " + strings.ReplaceAll(m[2], "_", " ") + " that no request meets"
 		if m[1] == "Pick" {
 			what = "targets by " + m[2]
 		}

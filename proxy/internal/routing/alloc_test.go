@@ -44,17 +44,19 @@ func browser() *exchange.Request {
 }
 
 func BenchmarkMatch(b *testing.B) {
-	for _, n := range []int{10, 20, 100} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			table := compile(b, crowd(n, allKinds))
-			r := mustCanonicalize(b, browser())
-			b.ReportAllocs()
-			for b.Loop() {
-				if rule, evaluated := table.Match(r, peer); rule.Priority != 0 || evaluated != n {
-					b.Fatal(rule.Name)
+	for kind, kindCount := range map[string]int{"path": 1, "all_kinds": allKinds} {
+		for _, n := range []int{10, 20, 100} {
+			b.Run(fmt.Sprint(kind, "/", n), func(b *testing.B) {
+				table := compile(b, crowd(n, kindCount))
+				r := mustCanonicalize(b, browser())
+				b.ReportAllocs()
+				for b.Loop() {
+					if rule, evaluated := table.Match(r, peer); rule.Priority != 0 || evaluated != n {
+						b.Fatal(rule.Name)
+					}
 				}
-			}
-		})
+			})
+		}
 	}
 }
 

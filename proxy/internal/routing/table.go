@@ -14,7 +14,12 @@ import (
 // Table holds the rules of one listener. It is immutable and safe for concurrent use.
 type Table struct {
 	rules []Rule // by priority, the default rule last
+	// gates rule rules out, one for one; the default rule has none.
+	gates []ruleGate
 }
+
+// ruleGate is what the paths and the hosts have in common that a rule takes.
+type ruleGate struct{ path, host gate }
 
 // Rule is one listener rule, or the default rule: priority 0, no conditions, no transforms.
 type Rule struct {
@@ -48,6 +53,9 @@ func Compile(l *spec.Listener) (*Table, error) {
 		if a, b := &t.rules[i-1], &t.rules[i]; a.Priority == b.Priority {
 			errs = append(errs, fmt.Errorf("rules %s and %s: both have priority %d", a.Name, b.Name, a.Priority))
 		}
+	}
+	for i := range t.rules {
+		t.gates = append(t.gates, t.rules[i].gate())
 	}
 	action, err := compileAction(&l.DefaultAction)
 	if err != nil {
@@ -92,7 +100,11 @@ func (t *Table) Match(r *exchange.Request, peer netip.Addr) (rule *Rule, evaluat
 		peer = peer.WithZone("") // no block contains an address with a zone
 	}
 	last := len(t.rules) - 1
-	for i := range last {
+	path, host := openingOf(r.Path), openingOf(r.Host)
+	for i := range t.gates {
+		if g := &t.gates[i]; g.path.shut(path, len(r.Path)) || g.host.shut(host, len(r.Host)) {
+			continue
+		}
 		if t.rules[i].takes(r, peer) {
 			return &t.rules[i], i + 1
 		}
@@ -107,4 +119,17 @@ func (u *Rule) takes(r *exchange.Request, peer netip.Addr) bool {
 		}
 	}
 	return true
+}
+
+func (u *Rule) gate() ruleGate {
+	g := ruleGate{path: openGate, host: openGate}
+	for _, c := range u.conditions {
+		switch c := c.(type) {
+		case *pathPattern:
+			g.path = g.path.and(c.gate())
+		case *hostHeader:
+			g.host = g.host.and(c.gate())
+		}
+	}
+	return g
 }
