@@ -173,7 +173,7 @@ var nameSetCookie = []byte(exchange.FieldSetCookie.String())
 // appendCookies adds the cookies of stickiness to the answer.
 func (s *session) appendCookies() {
 	if s.sticky.group {
-		s.appendPair(sticky.NameTG, sticky.NameTGCORS, s.sealed(s.cfg.Cookie, sticky.TargetGroup, anyScope, s.cfg.Name))
+		s.appendPair(s.memorized(s.cfg.Cookie, sticky.TargetGroup, anyScope, s.cfg.Name))
 	}
 	if s.cfg.Persistence != nil {
 		s.persist()
@@ -181,33 +181,37 @@ func (s *session) appendCookies() {
 	switch s.cfg.Stickiness.Type {
 	case spec.StickinessLBCookie:
 		// On every answer, so that the duration begins anew with each request.
-		s.appendPair(sticky.NameLB, sticky.NameLBCORS, s.sealed(s.target.Cookie, sticky.LBCookie, s.cfg.Name, s.target.Address))
+		s.appendPair(s.memorized(s.target.Cookie, sticky.LBCookie, s.cfg.Name, s.target.Address))
 	case spec.StickinessAppCookie:
 		if s.sticky.moved || s.setsApplicationCookie() {
-			s.appendApplication(s.sealed(s.target.Cookie, sticky.AppCookie, s.cfg.Name, s.target.Address))
+			s.appendApplication(s.memorized(s.target.Cookie, sticky.AppCookie, s.cfg.Name, s.target.Address))
 		}
 	}
 }
 
-func (s *session) sealed(memo *sticky.Memo, kind sticky.Kind, scope, value string) []byte {
-	a := &s.x.Arena
-	return a.End(memo.Append(a.Begin(), s.l.svc.Sealer, kind, scope, value, s.x.Record.Created))
+func (s *session) memorized(memo *sticky.Memo, kind sticky.Kind, scope, value string) *sticky.SetCookie {
+	return memo.SetCookie(s.l.svc.Sealer, kind, scope, value, s.x.Record.Created)
 }
 
 // appendPair adds a cookie and its copy for requests from other sites.
-func (s *session) appendPair(name, cors string, text []byte) {
-	now, a := s.x.Record.Created, &s.x.Arena
-	s.setCookie(a.End(sticky.AppendCookie(a.Begin(), name, text, now, false, false)))
-	s.setCookie(a.End(sticky.AppendCookie(a.Begin(), cors, text, now, true, s.l.https)))
+func (s *session) appendPair(c *sticky.SetCookie) {
+	s.setCookie(c.Plain)
+	if s.l.https {
+		s.setCookie(c.CrossSiteSecure)
+	} else {
+		s.setCookie(c.CrossSite)
+	}
 }
 
 // appendApplication adds the cookie that goes with the application's. Browsers that know
 // SameSite need it marked for requests from other sites, and then only TLS will do.
-func (s *session) appendApplication(text []byte) {
-	a := &s.x.Arena
+func (s *session) appendApplication(c *sticky.SetCookie) {
 	agent, _ := s.x.Request.Lookup(exchange.FieldUserAgent)
-	crossSite := s.l.https && sticky.NeedsSameSite(agent)
-	s.setCookie(a.End(sticky.AppendCookie(a.Begin(), sticky.NameApp, text, s.x.Record.Created, crossSite, crossSite)))
+	if s.l.https && sticky.NeedsSameSite(agent) {
+		s.setCookie(c.CrossSiteSecure)
+	} else {
+		s.setCookie(c.Plain)
+	}
 }
 
 func (s *session) setCookie(value []byte) {

@@ -21,6 +21,18 @@ const (
 	NameTGCORS = "AWSALBTGCORS"
 )
 
+// names of the cookies with tokens of this kind, and of their copies for requests from other sites.
+func (k Kind) names() (same, cross string) {
+	switch k {
+	case LBCookie:
+		return NameLB, NameLBCORS
+	case TargetGroup:
+		return NameTG, NameTGCORS
+	default:
+		return NameApp, NameApp // marked as such where the browser knows how
+	}
+}
+
 // cookieAge is when the load balancer's cookies expire. It is the same whatever duration is
 // configured: that one is counted by the load balancer, from when the token was issued.
 //

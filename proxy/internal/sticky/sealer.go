@@ -38,6 +38,7 @@ type Sealer struct {
 	keys []cipher.AEAD
 	// aliasKeys make aliases, in the same order.
 	aliasKeys [][]byte
+	recents   recents
 }
 
 // NewSealer makes a sealer of secrets, each of at least 32 bytes and hard to guess. The first
@@ -95,15 +96,21 @@ func (s *Sealer) Append(dst []byte, kind Kind, scope, value string, issued time.
 	return encoding.AppendEncode(dst, sealed)
 }
 
-// Open returns what the token text says, in the memory of scratch, if it was made with one of
+// Open returns what the token text says, which nobody may change, if it was made with one of
 // the secrets, for this kind and scope, at most maxAge before now. It fails with [ErrInvalid]
 // or [ErrExpired]; the latter only when all else is right. Ages are counted in whole seconds.
 //
-// scratch is overwritten from its start. It holds scope, and text one and a half times; if its
+// scratch may be overwritten from its start, and what is returned may stand there. It holds scope, and text one and a half times; if its
 // capacity is less, Open allocates.
 func (s *Sealer) Open(scratch []byte, kind Kind, scope string, text []byte, now time.Time, maxAge time.Duration) (value []byte, err error) {
 	if len(text) == 0 || len(text) > maxText || len(text)%textClass != 0 {
 		return nil, ErrInvalid
+	}
+	if r := s.recents.find(kind, scope, text); r != nil {
+		if err := timely(r.issued, now, maxAge); err != nil {
+			return nil, err
+		}
+		return r.value, nil
 	}
 	sealedLen := len(text) / 4 * 3
 	aad := binding(slices.Grow(scratch[:0], 1+len(scope)+2*sealedLen), kind, scope)
@@ -123,6 +130,9 @@ func (s *Sealer) Open(scratch []byte, kind Kind, scope string, text []byte, now 
 		}
 		if err := timely(issued, now, maxAge); err != nil {
 			return nil, err
+		}
+		if now.Unix()-issued <= recentAge {
+			s.recents.add(kind, scope, text, issued, value)
 		}
 		return value, nil
 	}

@@ -3,6 +3,7 @@ package sticky_test
 import (
 	"bytes"
 	"testing"
+	"time"
 
 	"github.com/evenkeel/evenkeel/proxy/internal/sticky"
 )
@@ -15,23 +16,27 @@ func BenchmarkSealerAppend(b *testing.B) {
 	}
 }
 
-func BenchmarkMemoAppend(b *testing.B) {
-	s, dst := sealer(b), make([]byte, 0, 128)
+func BenchmarkMemo(b *testing.B) {
+	s := sealer(b)
 	var m sticky.Memo
 	b.ReportAllocs()
 	for b.Loop() {
-		m.Append(dst, s, sticky.LBCookie, scope, address, start)
+		m.SetCookie(s, sticky.LBCookie, scope, address, start)
 	}
 }
 
 func BenchmarkOpen(b *testing.B) {
-	s, scratch := sealer(b), make([]byte, 0, 512)
-	text := s.Append(nil, sticky.LBCookie, scope, address, start)
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := s.Open(scratch, sticky.LBCookie, scope, text, start, day); err != nil {
-			b.Fatal(err)
-		}
+	for name, age := range map[string]time.Duration{"made now": 0, "older": time.Minute} {
+		b.Run(name, func(b *testing.B) {
+			s, scratch := sealer(b), make([]byte, 0, 512)
+			text := s.Append(nil, sticky.LBCookie, scope, address, start)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := s.Open(scratch, sticky.LBCookie, scope, text, start.Add(age), day); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
 
