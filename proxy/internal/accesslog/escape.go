@@ -11,20 +11,22 @@ const (
 )
 
 // plain tells the bytes that appendEscaped leaves as they are: printable ASCII without
-// quote and backslash. That is nginx's `escape=default`, which ALB's \x22 agrees with.
-var plain = func() (t [256]bool) {
+// quote and backslash. That is nginx's `escape=default`, which ALB's \x22 agrees with. solid are
+// those of them that do not end an unquoted field.
+var plain, solid = func() (p, s [256]bool) {
 	for c := 0x20; c < 0x7f; c++ {
-		t[c] = c != '"' && c != '\\'
+		p[c] = c != '"' && c != '\\'
+		s[c] = p[c] && c != ' '
 	}
-	return t
+	return p, s
 }()
 
-// appendEscaped appends s with every byte that is not plain as \xNN.
-func appendEscaped[T text](b []byte, s T) []byte {
+// appendKept appends s with every byte that is not in kept as \xNN.
+func appendKept[T text](b []byte, s T, kept *[256]bool) []byte {
 	start := 0
 	for i := range len(s) {
 		c := s[i]
-		if plain[c] {
+		if kept[c] {
 			continue
 		}
 		b = append(b, s[start:i]...)
@@ -33,6 +35,9 @@ func appendEscaped[T text](b []byte, s T) []byte {
 	}
 	return append(b, s[start:]...)
 }
+
+// appendEscaped appends s with every byte that is not plain as \xNN.
+func appendEscaped[T text](b []byte, s T) []byte { return appendKept(b, s, &plain) }
 
 // appendQuoted appends a quoted field and the space after it; `"-"` when s is empty.
 func appendQuoted[T text](b []byte, s T) []byte {
@@ -51,16 +56,7 @@ func appendToken[T text](b []byte, s T) []byte {
 	if len(s) == 0 {
 		return append(b, '-', ' ')
 	}
-	start := 0
-	for i := range len(s) {
-		if s[i] == ' ' {
-			b = appendEscaped(b, s[start:i])
-			b = append(b, `\x20`...)
-			start = i + 1
-		}
-	}
-	b = appendEscaped(b, s[start:])
-	return append(b, ' ')
+	return append(appendKept(b, s, &solid), ' ')
 }
 
 // appendJSONText appends s as the inside of a JSON string (RFC 8259 section 7). Bytes that

@@ -52,6 +52,11 @@ func ConnectionLine(r *ConnectionRecord) string { return string(r.appendLine(nil
 
 func HealthCheckLine(r *HealthCheckRecord) string { return string(r.appendLine(nil, new(stamps))) }
 
+// Escaped and Token are s within quotes and without.
+func Escaped(s string) string { return string(appendEscaped(nil, s)) }
+
+func Token(s string) string { return string(appendToken(nil, []byte(s))) }
+
 // Limits of the buffers.
 const (
 	FlushInterval = flushInterval
