@@ -35,8 +35,9 @@ func (r result) String() string {
 	return b.String()
 }
 
-// measure runs all proxies of a case at once and loads one after the other, round by round,
-// so that a noisy machine is noisy for all.
+// measure runs all proxies of a case at once and loads one after the other, round by round, so
+// that a noisy machine is noisy for all. Each round has processes of its own: where the kernel puts
+// one's memory moves what it costs by several percent for as long as it lives.
 func measure(ctx context.Context, dir, binary string, c benchCase, rounds int, length time.Duration) (result, error) {
 	r := result{c: c, micros: map[string]float64{}, rate: map[string]float64{}, p99: map[string]time.Duration{}}
 	stopTarget, err := startTarget(ctx, dir, c)
@@ -44,42 +45,26 @@ func measure(ctx context.Context, dir, binary string, c benchCase, rounds int, l
 		return r, err
 	}
 	defer stopTarget()
-	running := map[string]*process{}
-	for _, p := range inCase(c) {
-		proc, err := p.start(ctx, dir, binary, c)
-		if err != nil {
-			return r, fmt.Errorf("start %s: %w", p.name, err)
-		}
-		defer proc.stop()
-		running[p.name] = proc
-		if c.policy {
-			if proc.cookie, err = firstCookie(ctx, proc.url(c)); err != nil {
-				return r, fmt.Errorf("cookie of %s: %w", p.name, err)
-			}
-		}
-		if _, err := load(ctx, dir, proc, c, time.Second); err != nil {
-			return r, fmt.Errorf("warm %s: %w", p.name, err)
-		}
-	}
 	micros, rate, p99 := map[string][]float64{}, map[string][]float64{}, map[string][]time.Duration{}
 	var ratios, gains []float64
+	order := inCase(c)
 	for range rounds {
-		for _, p := range inCase(c) {
-			spent, l, err := cost(ctx, dir, running[p.name], c, length)
-			if err != nil {
-				return r, fmt.Errorf("load %s: %w", p.name, err)
-			}
-			micros[p.name] = append(micros[p.name], spent)
-			rate[p.name] = append(rate[p.name], float64(l.requests)/length.Seconds())
-			p99[p.name] = append(p99[p.name], l.p99)
+		slices.Reverse(order) // nobody always has the same before it
+		spent, err := measureRound(ctx, dir, binary, c, order, length)
+		if err != nil {
+			return r, err
 		}
-		last := func(name string) float64 { return micros[name][len(micros[name])-1] }
-		ratios = append(ratios, last("evenkeel")/min(last("nginx"), last("haproxy")))
+		for name, s := range spent {
+			micros[name] = append(micros[name], s.micros)
+			rate[name] = append(rate[name], float64(s.requests)/length.Seconds())
+			p99[name] = append(p99[name], s.p99)
+		}
+		ratios = append(ratios, spent["evenkeel"].micros/min(spent["nginx"].micros, spent["haproxy"].micros))
 		if before != "" {
-			gains = append(gains, last("evenkeel")/last("before"))
+			gains = append(gains, spent["evenkeel"].micros/spent["before"].micros)
 		}
 	}
-	for name := range running {
+	for name := range micros {
 		r.micros[name], r.rate[name], r.p99[name] = median(micros[name]), median(rate[name]), median(p99[name])
 	}
 	r.against = median(ratios)
@@ -89,18 +74,57 @@ func measure(ctx context.Context, dir, binary string, c benchCase, rounds int, l
 	return r, nil
 }
 
-// cost is the CPU time per request of one load, in microseconds.
-func cost(ctx context.Context, dir string, p *process, c benchCase, length time.Duration) (float64, loaded, error) {
+// spent is what one load cost a proxy.
+type spent struct {
+	loaded
+	micros float64 // CPU microseconds per request
+}
+
+// warmUp is how long a proxy is loaded before it is measured.
+const warmUp = time.Second
+
+// measureRound starts proxies, measures them in this order, and stops them.
+func measureRound(ctx context.Context, dir, binary string, c benchCase, order []proxy, length time.Duration) (map[string]spent, error) {
+	running := make([]*process, len(order))
+	for i, p := range order {
+		proc, err := p.start(ctx, dir, binary, c)
+		if err != nil {
+			return nil, fmt.Errorf("start %s: %w", p.name, err)
+		}
+		defer proc.stop()
+		running[i] = proc
+		if c.policy {
+			if proc.cookie, err = firstCookie(ctx, proc.url(c)); err != nil {
+				return nil, fmt.Errorf("cookie of %s: %w", p.name, err)
+			}
+		}
+		if _, err := load(ctx, dir, proc, c, warmUp); err != nil {
+			return nil, fmt.Errorf("warm %s: %w", p.name, err)
+		}
+	}
+	all := map[string]spent{}
+	for i, p := range order {
+		one, err := cost(ctx, dir, running[i], c, length)
+		if err != nil {
+			return nil, fmt.Errorf("load %s: %w", p.name, err)
+		}
+		all[p.name] = one
+	}
+	return all, nil
+}
+
+// cost is what one load costs.
+func cost(ctx context.Context, dir string, p *process, c benchCase, length time.Duration) (spent, error) {
 	before, err := p.cpu()
 	if err != nil {
-		return 0, loaded{}, err
+		return spent{}, err
 	}
 	l, err := load(ctx, dir, p, c, length)
 	if err != nil {
-		return 0, l, err
+		return spent{}, err
 	}
 	after, err := p.cpu()
-	return float64((after - before).Microseconds()) / float64(l.requests), l, err
+	return spent{loaded: l, micros: float64((after - before).Microseconds()) / float64(l.requests)}, err
 }
 
 // firstCookie is what a new client is given and sends from then on.

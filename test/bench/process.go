@@ -20,9 +20,6 @@ const (
 	loadCore  = "1"
 )
 
-// clockTick is the unit of the times in /proc/PID/stat on Linux.
-const clockTick = 10 * time.Millisecond
-
 // process is a running proxy.
 type process struct {
 	cmd     *exec.Cmd
@@ -107,22 +104,29 @@ func (p *process) memory() (int64, error) {
 	return total, nil
 }
 
-// cpu returns user and system time spent so far, of the process and of its children.
+// cpu returns user and system time spent so far, of the process and of its children. It is summed up
+// over threads, since their times are told in nanoseconds and a process's in hundredths of a second.
 func (p *process) cpu() (time.Duration, error) {
 	var total time.Duration
 	for _, pid := range p.pids() {
-		stat, err := os.ReadFile(filepath.Join("/proc", pid, "stat"))
+		threads, err := filepath.Glob(filepath.Join("/proc", pid, "task", "*", "schedstat"))
 		if err != nil {
 			return 0, err
 		}
-		// The fields after the command's closing parenthesis start with the third.
-		fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-		for _, f := range fields[11:13] {
-			ticks, err := strconv.ParseInt(f, 10, 64)
+		if len(threads) == 0 {
+			return 0, fmt.Errorf("process %s is gone, or its kernel counts no time of threads (CONFIG_SCHED_INFO)", pid)
+		}
+		for _, path := range threads {
+			stat, err := os.ReadFile(path)
 			if err != nil {
 				return 0, err
 			}
-			total += time.Duration(ticks) * clockTick
+			spent, _, _ := strings.Cut(string(stat), " ")
+			nanos, err := strconv.ParseInt(spent, 10, 64)
+			if err != nil {
+				return 0, err
+			}
+			total += time.Duration(nanos)
 		}
 	}
 	return total, nil
