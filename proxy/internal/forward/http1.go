@@ -182,7 +182,7 @@ func (b bodyReader) Read(p []byte) (int, error) { return b.ReadBody(p) }
 // receive reads the head of the final answer. Interim answers are passed on, except for
 // 100 Continue, which the load balancer has given itself.
 func (s *session) receive() error {
-	s.in, s.inPool, s.r, s.w = wire.Heads.Get(), wire.Heads, 0, 0
+	s.releaseInput()
 	began := s.began
 	for range maxInterim + 1 {
 		s.parser.Reset()
@@ -234,7 +234,7 @@ func (s *session) readHead(began time.Time) (int, error) {
 				return n, err
 			}
 		}
-		if s.w == len(s.in.Bytes) && !s.growInput() {
+		if s.in != nil && s.w == len(s.in.Bytes) && !s.growInput() {
 			return 0, &http1.Error{Status: http.StatusBadGateway, Reason: "response head is too large"}
 		}
 		if err := s.fill(began); err != nil {
@@ -270,7 +270,7 @@ func (s *session) fill(began time.Time) error {
 		} else {
 			s.conn.ExtendRead(now, goneCheck)
 		}
-		n, err := s.conn.Read(s.in.Bytes[s.w:])
+		n, err := s.readInput()
 		if n > 0 {
 			s.latest = time.Now()
 			if s.x.Record.Answered.IsZero() {
@@ -296,6 +296,17 @@ func (s *session) fill(began time.Time) error {
 			return errClientGone
 		}
 	}
+}
+
+// readInput reads behind what has been read. A request whose answer has not begun holds no buffer
+// for it.
+func (s *session) readInput() (n int, err error) {
+	if s.in != nil {
+		return s.conn.Read(s.in.Bytes[s.w:])
+	}
+	s.in, n, err = s.conn.FirstRead(wire.Heads)
+	s.inPool = wire.Heads
+	return n, err
 }
 
 // relay passes the answer on as it comes.

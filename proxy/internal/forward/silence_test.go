@@ -31,7 +31,6 @@ func TestSilentTarget(t *testing.T) {
 				defer near.Close()
 				s := newSession(nil, &exchange.Exchange{Client: waiter{}}, nil, &target.Config{ReadTimeout: timeout}, nil, stickiness{})
 				s.conn = &targetconn.Conn{Conn: wire.NewConn(near, nil)}
-				s.in, s.inPool = wire.Heads.Get(), wire.Heads
 				began := time.Now()
 				s.x.Record.Dispatched = began
 				if err := s.fill(began); !wire.Timeout(err) {
