@@ -20,8 +20,7 @@ func TestTunnelGoroutineThatPanics(t *testing.T) {
 	target, farTarget := net.Pipe()
 	defer farClient.Close()
 	defer farTarget.Close()
-	p := &pipe{idle: time.Minute}
-	p.touch(time.Now())
+	p := newPipe(time.Minute)
 	caught := make(chan any, 1)
 	go func() {
 		defer func() { caught <- recover() }()

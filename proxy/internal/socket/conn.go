@@ -113,6 +113,22 @@ func (c *Conn) Write(p []byte) (written int, err error) {
 	return written, nil
 }
 
+// TryWrite writes what the kernel takes of p and waits for nothing.
+func (c *Conn) TryWrite(p []byte) (int, error) {
+	c.out.busy.Lock()
+	defer c.out.busy.Unlock()
+	t := attempt{c: c}
+	if err := t.enter(); err != nil {
+		return 0, err
+	}
+	n, errno := write(c.fd, p)
+	c.leave()
+	if errno != 0 && errno != unix.EAGAIN {
+		return n, os.NewSyscallError("write", errno)
+	}
+	return n, nil
+}
+
 // WriteParts writes up to three pieces as one, in one system call if the kernel takes them.
 func (c *Conn) WriteParts(parts ...[]byte) (written int64, err error) {
 	c.out.busy.Lock()

@@ -66,3 +66,37 @@ func TestPark(t *testing.T) {
 		})
 	}
 }
+
+// TestTryWrite takes what there is room for and waits for none.
+func TestTryWrite(t *testing.T) {
+	ln := listen(t)
+	peer := dial(t, ln)
+	c, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := make([]byte, 1<<20)
+	sent := 0
+	for n := 1; n > 0; sent += n {
+		if n, err = c.TryWrite(p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	taken := make(chan int64)
+	go func() {
+		n, _ := io.Copy(io.Discard, peer)
+		taken <- n
+	}()
+	n, err := c.Write(p) // which waits for room
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Close()
+	if got := <-taken; got != int64(sent+n) {
+		t.Errorf("the peer got %d bytes of %d", got, sent+n)
+	}
+	if _, err := c.TryWrite(p); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("closed: %v", err)
+	}
+	_ = peer.Close()
+}

@@ -125,6 +125,16 @@ func (c *Conn) EarlyRead(pool *BufferPool) (*Buffer, int) {
 // at once or cannot be told, as below TLS. f must not wait for anything.
 func (c *Conn) Park(f func()) bool { return c.Plain() && c.sock.Park(f) }
 
+// TryRead reads what has come and waits for nothing; again says that nothing has, and that Park
+// tells of more. c must be Plain.
+func (c *Conn) TryRead(p []byte) (n int, again bool, err error) { return c.sock.TryRead(p) }
+
+// Promising reports whether TryRead may find something. c must be Plain.
+func (c *Conn) Promising() bool { return c.sock.Promising() }
+
+// TryWrite writes what the kernel takes of p and waits for nothing. c must be Plain.
+func (c *Conn) TryWrite(p []byte) (int, error) { return c.sock.TryWrite(p) }
+
 // Look is what Peek saw.
 type Look = socket.Look
 
