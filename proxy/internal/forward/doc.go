@@ -10,9 +10,9 @@
 //  6. send: the head with the fields an ALB adds (request.go), the body beside it
 //     (body.go), over HTTP/1 (http1.go) or HTTP/2 (http2.go).
 //  7. answer: the target's head as an ALB passes it on (response.go) and its body as it
-//     comes; a 101 becomes a tunnel (tunnel.go). What went wrong becomes a status in one
-//     table (errors.go).
+//     comes; a 101 becomes a tunnel (tunnel.go), whose bytes a pipe and a lane move. What went
+//     wrong becomes a status in one table (errors.go).
 //  8. account: counters and the access-log line, after the last byte (forward.go).
 //
-// A request is never sent twice: an ALB does not retry.
+// A request is sent once, as by an ALB, unless its target group has retries (retry.go).
 package forward
