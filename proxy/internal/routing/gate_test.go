@@ -26,7 +26,7 @@ func FuzzGate(f *testing.F) {
 		for i, patterns := range []string{first, second} {
 			var err error
 			if matchers[i], err = newMatcher(spec.Patterns{Values: strings.Split(patterns, "\n")}, 0); err != nil {
-				t.Skip()
+				return // no patterns
 			}
 		}
 		opening := openingOf([]byte(text))
