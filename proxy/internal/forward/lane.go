@@ -44,7 +44,7 @@ func (l *lane) do(s *stream) {
 const laneTurn = 64
 
 func (l *lane) run() {
-	for {
+	for again := false; ; again = true {
 		l.mu.Lock()
 		now := l.waiting
 		l.waiting, l.done = l.done[:0], nil
@@ -52,6 +52,9 @@ func (l *lane) run() {
 		l.mu.Unlock()
 		if len(now) == 0 {
 			return
+		}
+		if again {
+			runtime.Gosched() // streams that always have something must not be all that runs
 		}
 		for i, s := range now {
 			now[i] = nil
