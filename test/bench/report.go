@@ -12,7 +12,7 @@ import (
 func report(all results, rounds int, length time.Duration) string {
 	var b strings.Builder
 	b.WriteString("# Benchmarks\n\n<!-- Written by `make bench`. -->\n\n")
-	fmt.Fprintf(&b, "CPU microseconds (user and system) per proxied request, median of %d interleaved rounds of %s. "+
+	fmt.Fprintf(&b, "CPU microseconds (user and system) per proxied request, median of %d interleaved rounds of %s, each with processes of its own. "+
 		"Every proxy has one core and one worker or GOMAXPROCS=1; load (wrk, h2load) and target (nginx) share the other core. "+
 		"The ratio compares evenkeel with the better of nginx and HAProxy in the same round: below 1 it costs less than both. "+
 		"The floor is a loop over epoll that copies bytes and looks at none.\n\n", rounds, length)
