@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"golang.org/x/net/http2"
+	"golang.org/x/sys/unix"
 
 	"github.com/evenkeel/evenkeel/proxy/internal/certs"
 	"github.com/evenkeel/evenkeel/proxy/internal/health"
@@ -189,24 +190,38 @@ func TestAnswersOfHTTP1(t *testing.T) {
 	}
 }
 
-func TestTargetsThatDoNotAnswer(t *testing.T) {
-	refusing := listen(t, func(net.Conn) {})
-	if ln, err := net.Listen("tcp", "127.0.0.1:0"); err == nil {
-		refusing = ln.Addr()
-		_ = ln.Close()
+// refusing is an address that nobody listens on, nor can while the test runs: it is bound.
+func refusing(t *testing.T) string {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = unix.Close(fd) })
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	address, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(address.(*unix.SockaddrInet4).Port))
+}
+
+func TestTargetsThatDoNotAnswer(t *testing.T) {
 	silent := listen(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
 	for _, c := range []struct {
 		name    string
 		address string
+		timeout time.Duration
 		failure health.Failure
 		reason  targethealth.Reason
 		text    string
 	}{
-		{"refuses", refusing.String(), health.ConnectionReset, targethealth.ReasonFailedHealthChecks, "Health checks failed"},
-		{"is silent", silent.String(), health.TimedOut, targethealth.ReasonTimeout, "Request timed out"},
+		{"refuses", refusing(t), 10 * time.Second, health.ConnectionReset, targethealth.ReasonFailedHealthChecks, "Health checks failed"},
+		{"is silent", silent.String(), 50 * time.Millisecond, health.TimedOut, targethealth.ReasonTimeout, "Request timed out"},
 	} {
-		r, h := check(t, group(c.address, func(g *spec.TargetGroup) { g.HealthCheck.Timeout = 50 * time.Millisecond }))
+		r, h := check(t, group(c.address, func(g *spec.TargetGroup) { g.HealthCheck.Timeout = c.timeout }))
 		if r.Failure != c.failure || h.Reason != c.reason || h.Description != c.text {
 			t.Errorf("a target that %s: %+v, %+v", c.name, r, h)
 		}
