@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -118,6 +119,9 @@ func (p *process) cpu() (time.Duration, error) {
 		}
 		for _, path := range threads {
 			stat, err := os.ReadFile(path)
+			if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
+				continue // a thread that has just ended
+			}
 			if err != nil {
 				return 0, err
 			}
