@@ -40,11 +40,11 @@ func (l *lane) do(s *stream) {
 	}
 }
 
-// laneTurn is how many streams have their turn before other goroutines have theirs.
-const laneTurn = 64
+// laneTurns is after how many turns of streams other goroutines have theirs.
+const laneTurns = 16
 
 func (l *lane) run() {
-	for again := false; ; again = true {
+	for turns := 1; ; {
 		l.mu.Lock()
 		now := l.waiting
 		l.waiting, l.done = l.done[:0], nil
@@ -53,14 +53,11 @@ func (l *lane) run() {
 		if len(now) == 0 {
 			return
 		}
-		if again {
-			runtime.Gosched() // streams that always have something must not be all that runs
-		}
 		for i, s := range now {
 			now[i] = nil
 			s.step()
-			if i%laneTurn == laneTurn-1 {
-				runtime.Gosched()
+			if turns++; turns%laneTurns == 0 {
+				runtime.Gosched() // streams that always have something must not be all that runs
 			}
 		}
 		l.mu.Lock()

@@ -32,15 +32,9 @@ func (p *pipe) touch(now time.Time) { p.last.Store(now.UnixNano()) }
 // join moves bytes both ways until both ends are through; rest is what the client has sent
 // already.
 func (p *pipe) join(client, target *wire.Conn, rest []byte) {
-	up := &stream{pipe: p, dst: target, src: client, moved: &p.up}
-	down := &stream{pipe: p, dst: client, src: target, moved: &p.down}
-	lanes := client.Plain() && target.Plain()
-	go up.run(rest, lanes)
-	if lanes {
-		down.run(nil, lanes)
-	} else {
-		go down.run(nil, lanes)
-	}
+	up, down := p.streams(client, target)
+	go up.run(rest)
+	down.run(nil)
 	first, second := <-p.ended, <-p.ended
 	if first == nil {
 		first = second
@@ -50,19 +44,30 @@ func (p *pipe) join(client, target *wire.Conn, rest []byte) {
 	}
 }
 
+// streams are the directions of the pipe.
+func (p *pipe) streams(client, target *wire.Conn) (up, down *stream) {
+	up = &stream{pipe: p, dst: target, src: client, moved: &p.up}
+	down = &stream{pipe: p, dst: client, src: target, moved: &p.down}
+	if client.Plain() && target.Plain() {
+		up.lane = nextLane() // one for both, or else each lane would have one direction of all
+		down.lane = up.lane
+	}
+	return up, down
+}
+
 // stream is one direction of a pipe. Between plain connections it has no goroutine: when there
 // is something to move, its lane moves it. Otherwise it has one.
 type stream struct {
 	pipe     *pipe
 	dst, src *wire.Conn
 	moved    *atomic.Int64
-	lane     *lane
+	lane     *lane // nil for none
 	// resume is goOn, bound once.
 	resume func()
 }
 
-// run moves rest and then what src sends, with the goroutine that calls it or, on a lane, without.
-func (s *stream) run(rest []byte, onLane bool) {
+// run moves rest and then what src sends, with the goroutine that calls it or, with a lane, without.
+func (s *stream) run(rest []byte) {
 	defer s.contain()
 	if len(rest) > 0 {
 		s.dst.ExtendWrite(time.Now(), s.pipe.idle)
@@ -72,11 +77,11 @@ func (s *stream) run(rest []byte, onLane bool) {
 		}
 		s.moved.Add(int64(len(rest)))
 	}
-	if !onLane {
+	if s.lane == nil {
 		s.copy()
 		return
 	}
-	s.lane, s.resume = nextLane(), s.goOn
+	s.resume = s.goOn
 	s.await()
 }
 
@@ -155,7 +160,10 @@ func (s *stream) write(b *wire.Buffer, from, to int) bool {
 // await has the lane go on when src has something to say.
 func (s *stream) await() {
 	s.src.ExtendRead(time.Now(), s.pipe.idle)
-	if !s.src.Park(s.resume) {
+	switch parked, err := s.src.Park(s.resume); {
+	case err != nil:
+		s.sever()
+	case !parked:
 		s.goOn()
 	}
 }

@@ -212,8 +212,8 @@ func TestStreamThatPanics(t *testing.T) {
 	near, client := plainPair(t)
 	far, target := plainPair(t)
 	p := newPipe(time.Minute)
-	s := &stream{pipe: p, dst: far, src: near, moved: (*atomic.Int64)(nil)}
-	s.run(nil, true)
+	s := &stream{pipe: p, dst: far, src: near, moved: (*atomic.Int64)(nil), lane: nextLane()}
+	s.run(nil)
 	say(t, client, "x")
 	select {
 	case e := <-p.ended:
@@ -234,5 +234,24 @@ func TestStreamThatPanics(t *testing.T) {
 		expect(t, j.target, "x")
 		_, _ = j.client.Close(), j.target.Close()
 		j.ends(t)
+	}
+}
+
+// TestTunnelsShareLanes: both directions of a tunnel are on one lane, and tunnels on all of them.
+func TestTunnelsShareLanes(t *testing.T) {
+	used := map[*lane]int{}
+	for range 4 * len(lanes()) {
+		near, _ := plainPair(t)
+		far, _ := plainPair(t)
+		up, down := newPipe(time.Minute).streams(near, far)
+		if up.lane == nil || up.lane != down.lane {
+			t.Fatalf("up is on lane %p, down on %p", up.lane, down.lane)
+		}
+		used[up.lane]++
+	}
+	for _, l := range lanes() {
+		if used[l] != 4 {
+			t.Errorf("a lane has %d tunnels, want 4", used[l])
+		}
 	}
 }

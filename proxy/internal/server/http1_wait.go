@@ -103,5 +103,6 @@ func (c *http1Conn) early() bool {
 func (c *http1Conn) park(now time.Time) bool {
 	c.idle(now)
 	c.expected = true
-	return c.wire.Park(c.resume)
+	parked, _ := c.wire.Park(c.resume) // whoever waits next meets the same error
+	return parked
 }

@@ -87,9 +87,13 @@ func (c *Conn) Promising() bool { return c.in.state.Load() == ready }
 
 // Park is AwaitRead for those who have better things to do than to wait: it has f called once when
 // AwaitRead would return, which f then is the only one to call, and returns true. It returns
-// false when AwaitRead would return at once. f must not wait for anything.
-func (c *Conn) Park(f func()) bool {
-	return c.watch(unix.EPOLLIN|unix.EPOLLRDHUP) == nil && c.in.park(&c.descriptor, f)
+// false when AwaitRead would return at once. f must not wait for anything. It fails when the kernel
+// does not watch the connection.
+func (c *Conn) Park(f func()) (bool, error) {
+	if err := c.watch(unix.EPOLLIN | unix.EPOLLRDHUP); err != nil {
+		return false, err
+	}
+	return c.in.park(&c.descriptor, f), nil
 }
 
 // AwaitRead returns when there may be something to read; an end and an error are something.

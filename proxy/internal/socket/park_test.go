@@ -46,7 +46,7 @@ func TestPark(t *testing.T) {
 				called := make(chan struct{}, 2)
 				var both sync.WaitGroup
 				both.Go(func() { c.happen(parked, peer) })
-				if !parked.Park(func() { called <- struct{}{} }) {
+				if waits, _ := parked.Park(func() { called <- struct{}{} }); !waits {
 					called <- struct{}{}
 				}
 				select {

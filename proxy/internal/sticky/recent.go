@@ -15,8 +15,8 @@ type recent struct {
 	value       []byte
 }
 
-// recentAge is how old a token may be that is remembered, in seconds. In each of them there is one
-// for a target, so that no client can have much remembered.
+// recentAge is how old a token may be when it is remembered, in seconds. In each of them there is one
+// for a target, so that no client can have much remembered. Another's takes its place in time.
 const recentAge = 2
 
 // slot is where a token would be, which begins with a random nonce.

@@ -122,8 +122,14 @@ func (c *Conn) EarlyRead(pool *BufferPool) (*Buffer, int) {
 }
 
 // Park has f called once when FirstRead would return, and returns true; false when that would be
-// at once or cannot be told, as below TLS. f must not wait for anything.
-func (c *Conn) Park(f func()) bool { return c.Plain() && c.sock.Park(f) }
+// at once or cannot be told, as below TLS. f must not wait for anything. An error is one that FirstRead
+// would return.
+func (c *Conn) Park(f func()) (bool, error) {
+	if !c.Plain() {
+		return false, nil
+	}
+	return c.sock.Park(f)
+}
 
 // TryRead reads what has come and waits for nothing; again says that nothing has, and that Park
 // tells of more. c must be Plain.
