@@ -11,11 +11,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/evenkeel/evenkeel/proxy/internal/socket"
+	"github.com/evenkeel/evenkeel/proxy/internal/targetconn"
 	"github.com/evenkeel/evenkeel/proxy/internal/wire"
 )
 
-// plainPair returns two ends of one TCP connection: a wrapped one and its peer.
+// plainPair returns two ends of one TCP connection: one as it is to targets, and its peer.
 func plainPair(t testing.TB) (*wire.Conn, *net.TCPConn) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -23,21 +23,18 @@ func plainPair(t testing.TB) (*wire.Conn, *net.TCPConn) {
 		t.Fatal(err)
 	}
 	defer ln.Close()
-	dialing, err := socket.Dial(ln.Addr().(*net.TCPAddr).AddrPort())
+	c, err := targetconn.NewPool(targetconn.Config{Address: ln.Addr().String(), ConnectTimeout: time.Minute}).Dial()
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = c.Close() })
 	peer, err := ln.Accept()
 	if err != nil {
 		t.Fatal(err)
 	}
-	sock, err := dialing.Connected(time.Minute)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = sock.Close(); _ = peer.Close() })
+	t.Cleanup(func() { _ = peer.Close() })
 	_ = peer.SetDeadline(time.Now().Add(time.Minute))
-	return wire.NewConn(sock, sock), peer.(*net.TCPConn)
+	return c.Conn, peer.(*net.TCPConn)
 }
 
 // joined is a tunnel between plain connections; over is closed when it has ended.
