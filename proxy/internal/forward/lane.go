@@ -6,13 +6,19 @@ import (
 	"sync/atomic"
 )
 
-// lane moves bytes of streams that have something to move, one after the other: what many of
-// them have to do at once takes one goroutine and not one each, nor their stacks' memory.
+// lane has those take a step who have something to do, one after the other: what many streams have
+// to move at once takes one goroutine and not one each, nor their stacks' memory.
 type lane struct {
 	mu      sync.Mutex
 	running bool
 	// waiting have something to do; done is the room of those before them.
-	waiting, done []*stream
+	waiting, done []stepper
+}
+
+// stepper is a stream.
+type stepper interface {
+	// step does a part of what is to be done and waits for nothing.
+	step()
 }
 
 // lanes are as many as there are processors.
@@ -29,7 +35,7 @@ var lastLane atomic.Uint32
 func nextLane() *lane { return lanes()[int(lastLane.Add(1))%len(lanes())] }
 
 // do has s.step called soon.
-func (l *lane) do(s *stream) {
+func (l *lane) do(s stepper) {
 	l.mu.Lock()
 	l.waiting = append(l.waiting, s)
 	begin := !l.running
@@ -40,11 +46,11 @@ func (l *lane) do(s *stream) {
 	}
 }
 
-// laneTurns is after how many turns of streams other goroutines have theirs.
-const laneTurns = 16
+// laneSteps is after how many steps other goroutines have their turn.
+const laneSteps = 16
 
 func (l *lane) run() {
-	for turns := 1; ; {
+	for steps := 0; ; {
 		l.mu.Lock()
 		now := l.waiting
 		l.waiting, l.done = l.done[:0], nil
@@ -56,7 +62,7 @@ func (l *lane) run() {
 		for i, s := range now {
 			now[i] = nil
 			s.step()
-			if turns++; turns%laneTurns == 0 {
+			if steps++; steps%laneSteps == 0 {
 				runtime.Gosched() // streams that always have something must not be all that runs
 			}
 		}

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/evenkeel/evenkeel/proxy/internal/socket"
 )
 
@@ -99,4 +101,21 @@ func TestTryWrite(t *testing.T) {
 		t.Errorf("closed: %v", err)
 	}
 	_ = peer.Close()
+}
+
+// TestParkFails when the kernel does not watch: nobody would be called then.
+func TestParkFails(t *testing.T) {
+	fd, err := unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0) // on which there is nothing to wait for
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := socket.ConnOf(fd)
+	defer c.Close()
+	if _, again, _ := c.TryRead(make([]byte, 1)); again {
+		t.Fatal("a file has something to wait for")
+	}
+	parked, err := c.Park(func() { t.Error("called") })
+	if parked || !errors.Is(err, unix.EPERM) {
+		t.Errorf("Park() = %v, %v", parked, err)
+	}
 }
